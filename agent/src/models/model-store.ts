@@ -1,0 +1,14 @@
+import type { ModelShow, ModelStatus } from '@ollamamax/api';
+import type { EngineModel } from '../inference/engine.ts';
+
+/** Model files of this agent: brings about what the catalogue places here, verified before first use. */
+export interface ModelStore {
+  /** Everything placed on this agent, with progress; `resident` is left out. */
+  list(): readonly ModelStatus[];
+  /** The model ready to run, or undefined when it is not placed here or not ready. Canonical name. */
+  get(name: string): EngineModel | undefined;
+  /** Facts for /api/show; `verbose` fills long arrays. @throws ApiError model_not_found, model_not_ready */
+  show(name: string, verbose: boolean): Promise<ModelShow>;
+  /** Called on every change of list(). Returns the unsubscribe function. */
+  onChange(listener: () => void): () => void;
+}

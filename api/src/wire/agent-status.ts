@@ -1,0 +1,113 @@
+import { Type, type Static } from 'typebox';
+
+export const ModelState = Type.Union([
+  Type.Literal('pending'),
+  Type.Literal('downloading'),
+  Type.Literal('verifying'),
+  Type.Literal('ready'),
+  Type.Literal('failed'),
+]);
+export type ModelState = Static<typeof ModelState>;
+
+/** Facts read from the model file. Field values are those Ollama shows. */
+export const ModelDetails = Type.Object({
+  format: Type.String(),
+  family: Type.String(),
+  parameterCount: Type.Integer(),
+  parameterSize: Type.String(),
+  quantization: Type.String(),
+  contextLength: Type.Integer(),
+  embeddingLength: Type.Integer(),
+  /** completion, tools, embedding, insert, … */
+  capabilities: Type.Array(Type.String()),
+});
+export type ModelDetails = Static<typeof ModelDetails>;
+
+/** A model that is in memory on one agent. */
+export const ResidentModel = Type.Object({
+  contextSize: Type.Integer(),
+  slots: Type.Integer(),
+  busySlots: Type.Integer(),
+  queued: Type.Integer(),
+  memoryBytes: Type.Integer(),
+  loadedAt: Type.String(),
+  /** ISO time at which it is unloaded if nobody asks; absent while busy or kept for ever. */
+  expiresAt: Type.Optional(Type.String()),
+  restarts: Type.Integer(),
+  /** `loading` until the runner has answered that it is ready. */
+  state: Type.Union([Type.Literal('loading'), Type.Literal('ready'), Type.Literal('unloading')]),
+});
+export type ResidentModel = Static<typeof ResidentModel>;
+
+export const ModelStatus = Type.Object({
+  name: Type.String(),
+  state: ModelState,
+  /** Lower-case hex SHA-256 of the file, once known. */
+  digest: Type.Optional(Type.String()),
+  sizeBytes: Type.Integer(),
+  completedBytes: Type.Integer(),
+  modifiedAt: Type.Optional(Type.String()),
+  details: Type.Optional(ModelDetails),
+  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+  resident: Type.Optional(ResidentModel),
+});
+export type ModelStatus = Static<typeof ModelStatus>;
+
+export const AgentPhase = Type.Union([
+  Type.Literal('starting'),
+  Type.Literal('ready'),
+  Type.Literal('draining'),
+]);
+export type AgentPhase = Static<typeof AgentPhase>;
+
+/** What an agent says of itself on the internal wire, polled by its peers about once a second. */
+export const AgentStatus = Type.Object({
+  id: Type.String(),
+  cluster: Type.String(),
+  version: Type.String(),
+  /** New with every process start. */
+  bootId: Type.String(),
+  startedAt: Type.String(),
+  phase: AgentPhase,
+  apiUrl: Type.String(),
+  dashboardUrl: Type.Optional(Type.String()),
+  catalogRevision: Type.Integer(),
+  load: Type.Object({
+    /** Requests this agent's runners work on or hold in their queues. */
+    inFlight: Type.Integer(),
+    queued: Type.Integer(),
+    /** Streams this agent is the entry of. */
+    openStreams: Type.Integer(),
+    requestsPerSecond: Type.Number(),
+    tokensPerSecond: Type.Number(),
+    requestsTotal: Type.Integer(),
+    errorsTotal: Type.Integer(),
+    tokensTotal: Type.Integer(),
+  }),
+  resources: Type.Object({
+    cpuCores: Type.Integer(),
+    memoryTotalBytes: Type.Integer(),
+    memoryAvailableBytes: Type.Integer(),
+    residentBytes: Type.Integer(),
+  }),
+  models: Type.Array(ModelStatus),
+});
+export type AgentStatus = Static<typeof AgentStatus>;
+
+/** Everything `/api/show` needs that only an agent with the file can tell. */
+export const ModelShow = Type.Object({
+  name: Type.String(),
+  digest: Type.String(),
+  modifiedAt: Type.String(),
+  details: ModelDetails,
+  template: Type.String(),
+  system: Type.String(),
+  license: Type.String(),
+  parameters: Type.Record(Type.String(), Type.Unknown()),
+  /** GGUF metadata; long arrays (tokens, merges) are null unless asked for. */
+  modelInfo: Type.Record(Type.String(), Type.Unknown()),
+  tensors: Type.Array(
+    Type.Object({ name: Type.String(), type: Type.String(), shape: Type.Array(Type.Integer()) }),
+  ),
+});
+export type ModelShow = Static<typeof ModelShow>;

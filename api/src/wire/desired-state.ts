@@ -1,0 +1,117 @@
+import { Type, type Static } from 'typebox';
+
+const sha256 = Type.String({
+  pattern: '^[0-9a-f]{64}$',
+  description: 'SHA-256 of the whole file, 64 lower-case hexadecimal digits.',
+});
+
+export const ModelSource = Type.Union([
+  Type.Object(
+    {
+      file: Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        description: 'Path of a GGUF file on the agent; used in place.',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      http: Type.String({
+        pattern: '^https?://',
+        maxLength: 4096,
+        description: 'URL of a GGUF file; downloaded resumably and verified. Needs sha256.',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+]);
+export type ModelSource = Static<typeof ModelSource>;
+
+/** Values of Ollama's `PARAMETER` lines that become defaults of every request. */
+export const ModelParameters = Type.Record(
+  Type.String(),
+  Type.Union([Type.Number(), Type.Boolean(), Type.String(), Type.Array(Type.String())]),
+);
+
+export const ModelSpec = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'Name clients use, tag optional (default latest).',
+    }),
+    source: ModelSource,
+    sha256: Type.Optional(sha256),
+    replicas: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        default: 3,
+        description: 'Agents that hold the model, at most all.',
+      }),
+    ),
+    preload: Type.Optional(
+      Type.Boolean({ default: false, description: 'Load into memory as soon as the file is ready.' }),
+    ),
+    system: Type.Optional(Type.String({ maxLength: 65536, description: 'Default system message.' })),
+    template: Type.Optional(
+      Type.String({ maxLength: 65536, description: "Jinja chat template used instead of the file's own." }),
+    ),
+    parameters: Type.Optional(ModelParameters),
+  },
+  { additionalProperties: false },
+);
+export type ModelSpec = Static<typeof ModelSpec>;
+
+export const ClusterSettings = Type.Object(
+  {
+    keepAliveSeconds: Type.Optional(
+      Type.Number({ default: 300, description: 'Seconds an idle model stays loaded; negative: for ever.' }),
+    ),
+    contextSize: Type.Optional(
+      Type.Integer({
+        minimum: 16,
+        maximum: 1048576,
+        default: 4096,
+        description: 'Context tokens per request unless the request says num_ctx.',
+      }),
+    ),
+    parallel: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        default: 4,
+        description: 'Requests one loaded model works on at a time.',
+      }),
+    ),
+    maxQueue: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 10000,
+        default: 512,
+        description: 'Requests that may wait per model and agent.',
+      }),
+    ),
+    maxLoadedModels: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'Models held in memory per agent.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ClusterSettings = Static<typeof ClusterSettings>;
+
+/**
+ * Everything an agent must bring about, pushed as a whole by the operator (or by `ollamamax up` on a laptop).
+ * `revision` rises with every change; an agent refuses an older one and ignores an equal one.
+ */
+export const DesiredState = Type.Object(
+  {
+    revision: Type.Integer({ minimum: 1 }),
+    models: Type.Array(ModelSpec, { maxItems: 10000 }),
+    settings: ClusterSettings,
+  },
+  { additionalProperties: false },
+);
+export type DesiredState = Static<typeof DesiredState>;
