@@ -101,12 +101,12 @@ function installedByHand() {
 
 /**
  * @typedef {{ version?: string, link?: boolean, optional?: boolean, devOptional?: boolean }} LockedPackage
- * @param {string} path
- * @returns {Record<string, LockedPackage | undefined> & Record<string, LockedPackage>}
+ * @param {string} path of a lockfile
  */
 function packagesOf(path) {
-  return /** @type {{ packages: ReturnType<typeof packagesOf> }} */ (JSON.parse(readFileSync(path, 'utf8')))
-    .packages;
+  /** @type {{ packages: Record<string, LockedPackage> }} */
+  const lockfile = JSON.parse(readFileSync(path, 'utf8'));
+  return lockfile.packages;
 }
 
 /** The one install script that is needed: all others build or fetch what is already in the packages. */

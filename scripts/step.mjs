@@ -68,7 +68,7 @@ export function capture(command) {
     child.on('error', (error) => reject(new Error(`${command.file}: ${error.message}`)));
     child.on('close', (code, signal) => {
       if (code === 0) resolve(stdout);
-      else reject(new Error(`${all}\n${command.file} ended with ${signal ?? `code ${code}`}`));
+      else reject(new Error(`${all}\n${command.file} ended with ${signal ?? `code ${code ?? 'unknown'}`}`));
     });
   });
 }

@@ -1,0 +1,31 @@
+/** What this machine has that only some suites need. Each answer is a tool, or a sentence that says what is missing. */
+import { spawnSync } from 'node:child_process';
+import { startDocker } from './docker.mjs';
+import { ollamaCommand } from './ollama-cli.mjs';
+import { findProgram } from './program.mjs';
+import { pythonClients } from './python-clients.mjs';
+
+/**
+ * @typedef {{ env: Record<string, string>, stop?: () => Promise<void> }} Tool what a suite is given to find it
+ * @typedef {{ missing: string }} Missing
+ * @typedef {'chromium' | 'python' | 'ollama' | 'docker'} ToolName
+ */
+
+/** @type {Record<ToolName, () => Promise<Tool | Missing>>} */
+export const tools = {
+  chromium: async () => findChromium(),
+  python: pythonClients,
+  ollama: ollamaCommand,
+  docker: startDocker,
+};
+
+/** @returns {Tool | Missing} */
+function findChromium() {
+  const path = process.env.OLLAMAMAX_CHROMIUM ?? findProgram('chromium', 'chromium-browser', 'google-chrome');
+  if (path === undefined) {
+    return { missing: 'no Chromium: install chromium, or set OLLAMAMAX_CHROMIUM to the path of one' };
+  }
+  const { status } = spawnSync(path, ['--version'], { stdio: 'ignore', timeout: 30_000 });
+  if (status !== 0) return { missing: `${path} --version fails` };
+  return { env: { OLLAMAMAX_CHROMIUM: path } };
+}

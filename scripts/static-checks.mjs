@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './bootstrap.mjs';
+
+/**
+ * What can be said about the sources without running them.
+ * @param {{ cached: boolean }} options `cached`: lint only files that changed, although a type elsewhere may have
+ * @returns {{ name: string, args: string[] }[]} arguments for our own Node
+ */
+export function staticChecks({ cached }) {
+  const tool = (/** @type {string} */ path) => join(root, 'node_modules', path);
+  const cache = (/** @type {string} */ name) =>
+    cached ? ['--cache', '--cache-location', tool(`.cache/${name}`)] : [];
+  const generator = join(root, 'api/src/generate/main.ts');
+  return [
+    ...(existsSync(generator) ? [{ name: 'generated files', args: [generator, '--check'] }] : []),
+    { name: 'lint', args: [tool('eslint/bin/eslint.js'), '--max-warnings=0', ...cache('eslint'), '.'] },
+    {
+      name: 'format',
+      args: [tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', ...cache('prettier'), '.'],
+    },
+    { name: 'types', args: [tool('typescript/bin/tsc'), '-b'] },
+  ];
+}

@@ -1,0 +1,146 @@
+/**
+ * `npm test`: everything. Ends with what was left out and why, and with `N passed, N failed` alone on the last line.
+ * With CI=true (or OLLAMAMAX_TEST_ALL=1) nothing may be left out: a tool that is missing is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bootstrap, ownNode, ownNodeEnvironment, root } from './bootstrap.mjs';
+import { tools } from './machine.mjs';
+import { staticChecks } from './static-checks.mjs';
+import { endWith } from './step.mjs';
+import { killGroup, runSuite } from './suite.mjs';
+
+/**
+ * @typedef {{ name: string, project: string, folder?: string, only?: string, without?: string,
+ *   needs?: import('./machine.mjs').ToolName, serial?: boolean }} Suite
+ * A Jest project or a part of one (`only`, `without`: patterns of file paths) with the tool it needs.
+ */
+
+const python = '/test/clients/python';
+const command = '/test/clients/command';
+/** @type {Suite[]} */
+const suites = [
+  { name: 'unit', project: 'unit' },
+  { name: 'conventions', project: 'conventions' },
+  { name: 'contract', project: 'contract' },
+  { name: 'integration', project: 'integration', serial: true },
+  { name: 'e2e', project: 'e2e', serial: true },
+  { name: 'clients', project: 'clients', without: `${python}|${command}`, serial: true },
+  { name: 'clients, Python', project: 'clients', only: python, needs: 'python', serial: true },
+  { name: 'clients, ollama command', project: 'clients', only: command, needs: 'ollama', serial: true },
+  { name: 'browser', project: 'browser', needs: 'chromium', serial: true },
+  { name: 'container', project: 'container', needs: 'docker', serial: true },
+];
+
+const nothingLeftOut = process.env.CI === 'true' || process.env.OLLAMAMAX_TEST_ALL === '1';
+/** @type {{ name: string, passed: number, failed: number, remark: string }[]} */
+const results = [];
+/** @type {(() => void | Promise<void>)[]} */
+const cleanUp = [];
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  process.once(signal, () => {
+    void stopAll().then(() => process.exit(130));
+  });
+}
+
+await bootstrap().catch(endWith);
+for (const check of staticChecks({ cached: false })) {
+  heading(check.name);
+  const { status } = spawnSync(ownNode, check.args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: ownNodeEnvironment(),
+  });
+  results.push({ name: check.name, passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, remark: '' });
+}
+for (const suite of suites) {
+  if (hasTests(suite)) results.push({ name: suite.name, ...(await runWithTool(suite)) });
+}
+await stopAll();
+summarize();
+
+/** @param {string} title */
+function heading(title) {
+  process.stdout.write(`\n== ${title} ==\n`);
+}
+
+/** @param {Suite} suite */
+function hasTests(suite) {
+  if (suite.project === 'unit') return true;
+  const folder = join(root, 'test', suite.project);
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((path) => join('/test', suite.project, path))
+    .filter((path) => path.endsWith('.test.ts'))
+    .filter((path) => suite.only === undefined || new RegExp(suite.only).test(path))
+    .some((path) => suite.without === undefined || !new RegExp(suite.without).test(path));
+}
+
+/** @param {Suite} suite */
+async function runWithTool(suite) {
+  heading(suite.name);
+  const tool = suite.needs === undefined ? { env: {} } : await findTool(suite.needs);
+  if ('missing' in tool) {
+    process.stdout.write(`left out: ${tool.missing}\n`);
+    return { passed: 0, failed: nothingLeftOut ? 1 : 0, remark: `left out: ${tool.missing}` };
+  }
+  if (tool.stop !== undefined) cleanUp.push(tool.stop);
+  const { passed, failed, skipped, remark } = await runSuite({
+    project: suite.project,
+    options: [
+      '--passWithNoTests',
+      ...(nothingLeftOut ? ['--ci'] : []),
+      ...(suite.serial === true ? ['--runInBand'] : []),
+      ...(suite.only === undefined ? [] : [`--testPathPatterns=${suite.only}`]),
+      ...(suite.without === undefined ? [] : [`--testPathIgnorePatterns=${suite.without}`]),
+    ],
+    env: tool.env,
+    onStart: (group) => cleanUp.push(() => killGroup(group)),
+  });
+  const skippedCounts = nothingLeftOut && skipped > 0;
+  return {
+    passed,
+    failed: failed + (skippedCounts ? skipped : 0),
+    remark: [remark, skipped > 0 ? `${skipped} skipped by the tests themselves` : undefined]
+      .filter((text) => text !== undefined)
+      .join('; '),
+  };
+}
+
+/**
+ * @param {import('./machine.mjs').ToolName} name
+ * @returns {Promise<import('./machine.mjs').Tool | import('./machine.mjs').Missing>}
+ */
+async function findTool(name) {
+  try {
+    return await tools[name]();
+  } catch (error) {
+    return { missing: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function stopAll() {
+  for (const stop of cleanUp.splice(0).reverse()) await stop();
+}
+
+function summarize() {
+  heading('summary');
+  for (const { name, passed, failed, remark } of results) {
+    const counts = passed + failed === 0 ? '' : `${passed} passed, ${failed} failed`;
+    process.stdout.write(
+      `  ${name.padEnd(26)}${[counts, remark].filter((text) => text !== '').join('; ')}\n`,
+    );
+  }
+  const leftOut = results.filter(({ remark }) => remark.startsWith('left out')).map(({ name }) => name);
+  process.stdout.write(
+    leftOut.length === 0
+      ? '\nNothing was left out.\n'
+      : `\nLeft out, for the reasons above: ${leftOut.join('; ')}.\n`,
+  );
+  const sum = (/** @type {'passed' | 'failed'} */ key) =>
+    results.reduce((total, result) => total + result[key], 0);
+  process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
+  process.exitCode = sum('failed') === 0 ? 0 : 1;
+}
