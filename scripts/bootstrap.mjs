@@ -104,8 +104,9 @@ function installedByHand() {
  * @param {string} path of a lockfile
  */
 function packagesOf(path) {
-  /** @type {{ packages: Record<string, LockedPackage> }} */
-  const lockfile = JSON.parse(readFileSync(path, 'utf8'));
+  const lockfile = /** @type {{ packages: Record<string, LockedPackage> }} */ (
+    JSON.parse(readFileSync(path, 'utf8'))
+  );
   return lockfile.packages;
 }
 

@@ -80,8 +80,8 @@ export function capture(command) {
  */
 export function endWith(error) {
   const text =
-    error instanceof StepFailed ? `${error.output}\n\n${error.message}, see above.\n` : `${error}\n`;
-  process.stderr.write(text);
+    error instanceof StepFailed ? `${error.output}\n\n${error.message}, see above.` : String(error);
+  process.stderr.write(`${text}\n`);
   process.exit(1);
 }
 

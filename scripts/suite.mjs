@@ -104,7 +104,5 @@ export function killGroup(group) {
  */
 function readReport(path) {
   if (!existsSync(path)) return undefined;
-  /** @type {SuiteReport} */
-  const report = JSON.parse(readFileSync(path, 'utf8'));
-  return report;
+  return /** @type {SuiteReport} */ (JSON.parse(readFileSync(path, 'utf8')));
 }
