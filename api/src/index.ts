@@ -8,3 +8,7 @@ export * from './validation.ts';
 export * from './wire/agent-status.ts';
 export * from './wire/desired-state.ts';
 export * from './wire/inference.ts';
+export * from './rest/native.ts';
+export * from './rest/ollama.ts';
+export * from './rest/openai.ts';
+export * from './routes.ts';

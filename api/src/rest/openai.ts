@@ -1,0 +1,137 @@
+import { Type, type Static } from 'typebox';
+import { FunctionTool } from './ollama.ts';
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Optional(Type.Union([schema, Type.Null()]));
+
+const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() });
+const OtherPart = Type.Object({
+  type: Type.Union([
+    Type.Literal('image_url'),
+    Type.Literal('input_audio'),
+    Type.Literal('file'),
+    Type.Literal('refusal'),
+  ]),
+});
+const Content = Type.Union([
+  Type.String(),
+  Type.Array(Type.Union([TextPart, OtherPart]), { maxItems: 10000 }),
+  Type.Null(),
+]);
+
+export const OpenAiToolCall = Type.Object({
+  id: Type.Optional(Type.String()),
+  type: Type.Optional(Type.Literal('function')),
+  function: Type.Object({
+    name: Type.String(),
+    arguments: Type.String({ description: 'JSON text of the arguments.' }),
+  }),
+});
+
+export const OpenAiMessage = Type.Object({
+  role: Type.Union([
+    Type.Literal('system'),
+    Type.Literal('developer'),
+    Type.Literal('user'),
+    Type.Literal('assistant'),
+    Type.Literal('tool'),
+  ]),
+  content: Type.Optional(Content),
+  name: Type.Optional(Type.String()),
+  tool_calls: nullable(Type.Array(OpenAiToolCall, { maxItems: 1000 })),
+  tool_call_id: Type.Optional(Type.String()),
+});
+export type OpenAiMessage = Static<typeof OpenAiMessage>;
+
+export const ResponseFormat = Type.Union([
+  Type.Object({ type: Type.Literal('text') }),
+  Type.Object({ type: Type.Literal('json_object') }),
+  Type.Object({
+    type: Type.Literal('json_schema'),
+    json_schema: Type.Object({
+      name: Type.Optional(Type.String()),
+      strict: nullable(Type.Boolean()),
+      schema: Type.Record(Type.String(), Type.Unknown()),
+    }),
+  }),
+]);
+
+export const ChatCompletionBody = Type.Object({
+  model: Type.String({ minLength: 1, maxLength: 600 }),
+  messages: Type.Array(OpenAiMessage, { minItems: 1, maxItems: 100000 }),
+  stream: nullable(Type.Boolean()),
+  stream_options: nullable(Type.Object({ include_usage: nullable(Type.Boolean()) })),
+  max_tokens: nullable(Type.Integer({ minimum: 0 })),
+  max_completion_tokens: nullable(Type.Integer({ minimum: 0 })),
+  temperature: nullable(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: nullable(Type.Number({ minimum: 0, maximum: 1 })),
+  seed: nullable(Type.Integer()),
+  stop: nullable(
+    Type.Union([
+      Type.String({ minLength: 1, maxLength: 1024 }),
+      Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 64 }),
+    ]),
+  ),
+  presence_penalty: nullable(Type.Number({ minimum: -2, maximum: 2 })),
+  frequency_penalty: nullable(Type.Number({ minimum: -2, maximum: 2 })),
+  response_format: nullable(ResponseFormat),
+  tools: nullable(Type.Array(FunctionTool, { maxItems: 1000 })),
+  tool_choice: nullable(
+    Type.Union([
+      Type.Literal('none'),
+      Type.Literal('auto'),
+      Type.Literal('required'),
+      Type.Object({ type: Type.Literal('function'), function: Type.Object({ name: Type.String() }) }),
+    ]),
+  ),
+  n: nullable(Type.Integer({ minimum: 1, description: 'Only 1 in this version.' })),
+  logprobs: nullable(Type.Boolean({ description: 'Not available in this version.' })),
+  user: nullable(Type.String()),
+});
+export type ChatCompletionBody = Static<typeof ChatCompletionBody>;
+
+const Usage = Type.Object({
+  prompt_tokens: Type.Integer(),
+  completion_tokens: Type.Integer(),
+  total_tokens: Type.Integer(),
+  prompt_tokens_details: Type.Object({ cached_tokens: Type.Integer() }),
+});
+
+export const ChatCompletionResponse = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('chat.completion'),
+  created: Type.Integer(),
+  model: Type.String(),
+  system_fingerprint: Type.String(),
+  choices: Type.Array(
+    Type.Object({
+      index: Type.Integer(),
+      message: Type.Object({
+        role: Type.Literal('assistant'),
+        content: Type.Union([Type.String(), Type.Null()]),
+        tool_calls: Type.Optional(Type.Array(OpenAiToolCall)),
+      }),
+      finish_reason: Type.String(),
+    }),
+  ),
+  usage: Usage,
+});
+
+export const OpenAiModel = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('model'),
+  created: Type.Integer(),
+  owned_by: Type.String(),
+});
+
+export const OpenAiModelList = Type.Object({ object: Type.Literal('list'), data: Type.Array(OpenAiModel) });
+
+export const OpenAiError = Type.Object({
+  error: Type.Object({
+    message: Type.String(),
+    type: Type.String(),
+    param: Type.Union([Type.String(), Type.Null()]),
+    code: Type.Union([Type.String(), Type.Null()]),
+    request_id: Type.String(),
+  }),
+});
