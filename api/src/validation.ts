@@ -8,12 +8,10 @@ export interface Problem {
   readonly message: string;
 }
 
-export interface Validator<T> {
-  /** Fills defaults in place and returns every problem; none means that the value has type T. */
-  (
-    value: unknown,
-  ): { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly Problem[] };
-}
+/** Fills defaults in place and returns every problem; none means that the value has type T. */
+export type Validator<T> = (
+  value: unknown,
+) => { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 const ajv = new Ajv({
   allErrors: true,
@@ -41,46 +39,100 @@ const toProblem = (error: ErrorObject): Problem => {
   const child = (name: unknown): string => (path === '' ? String(name) : `${path}.${String(name)}`);
   switch (error.keyword) {
     case 'required':
-      return { path: child(params['missingProperty']), message: 'is required' };
+      return { path: child(params.missingProperty), message: 'is required' };
     case 'additionalProperties':
-      return { path: child(params['additionalProperty']), message: 'is not known here' };
+      return { path: child(params.additionalProperty), message: 'is not known here' };
     case 'enum':
       return {
         path,
-        message: `must be one of ${(params['allowedValues'] as unknown[]).map((v) => JSON.stringify(v)).join(', ')}`,
+        message: `must be one of ${(params.allowedValues as unknown[]).map((v) => JSON.stringify(v)).join(', ')}`,
       };
     case 'const':
-      return { path, message: `must be ${JSON.stringify(params['allowedValue'])}` };
+      return { path, message: `must be ${JSON.stringify(params.allowedValue)}` };
     case 'pattern':
-      return { path, message: `does not have the expected form (${String(params['pattern'])})` };
+      return { path, message: `does not have the expected form (${String(params.pattern)})` };
     default:
       return { path, message: error.message ?? 'is not valid' };
   }
 };
 
-/** Folds the branches of a failed union into one sentence instead of one problem per branch. */
+const isUnion = (error: ErrorObject): boolean => error.keyword === 'anyOf' || error.keyword === 'oneOf';
+
+const quoted = (values: readonly unknown[]): string =>
+  values.map((value) => JSON.stringify(value)).join(', ');
+
+/** Errors that are not part of a branch of another failed union among them. */
+const outermost = (errors: readonly ErrorObject[]): ErrorObject[] => {
+  const unions = errors.filter(isUnion);
+  return errors.filter(
+    (error) =>
+      !unions.some((union) => error !== union && error.schemaPath.startsWith(`${union.schemaPath}/`)),
+  );
+};
+
+/** The problems of one failed union: what the branch that was meant wants, or what all branches would take. */
+const unionProblems = (union: ErrorObject, errors: readonly ErrorObject[]): Problem[] => {
+  const path = dotted(union.instancePath);
+  const prefix = `${union.schemaPath}/`;
+  const branches = new Map<string, ErrorObject[]>();
+  for (const error of errors) {
+    if (error === union || !error.schemaPath.startsWith(prefix)) continue;
+    const branch = error.schemaPath.slice(prefix.length).split('/')[0] ?? '';
+    branches.set(branch, [...(branches.get(branch) ?? []), error]);
+  }
+  const all = [...branches.values()];
+  const here = (error: ErrorObject): boolean => error.instancePath === union.instancePath;
+  const wrongType = (branch: ErrorObject[]): boolean =>
+    branch.some((error) => error.keyword === 'type' && here(error));
+  const typed = all.filter((branch) => !wrongType(branch));
+  const candidates = typed.length > 0 ? typed : all;
+  // Only the branch's own constants tell the variants apart, not those of unions nested in it.
+  const constants = (branch: ErrorObject[]): ErrorObject[] =>
+    outermost(branch).filter((error) => error.keyword === 'const');
+  const matching = candidates.filter((branch) => constants(branch).length === 0);
+  if (matching.length > 0 && typed.length > 0) {
+    const [closest] = matching.toSorted((a, b) => a.length - b.length);
+    return condense(closest ?? []);
+  }
+  const found = candidates.flatMap(constants);
+  if (found.length > 0) {
+    const at = dotted(found[0]?.instancePath ?? union.instancePath);
+    const values = all
+      .flatMap(constants)
+      .map((error) => (error.params as { allowedValue: unknown }).allowedValue);
+    const others =
+      at === path
+        ? typesOf(
+            all.filter((branch) => constants(branch).length === 0),
+            here,
+          )
+        : [];
+    return [
+      {
+        path: at,
+        message: `must be ${values.length > 1 ? 'one of ' : ''}${quoted(values)}${others.length > 0 ? ` or ${others.join(' or ')}` : ''}`,
+      },
+    ];
+  }
+  const types = typesOf(all, here);
+  return types.length > 0 ? [{ path, message: `must be ${types.join(' or ')}` }] : [toProblem(union)];
+};
+
+const typesOf = (branches: readonly ErrorObject[][], here: (error: ErrorObject) => boolean): string[] => [
+  ...new Set(
+    branches.flatMap((branch) =>
+      branch
+        .filter((error) => error.keyword === 'type' && here(error))
+        .map((error) => String((error.params as { type: unknown }).type)),
+    ),
+  ),
+];
+
+/** Folds the branches of each failed union into what was meant instead of one problem per branch. */
 const condense = (errors: readonly ErrorObject[]): Problem[] => {
-  const unions = errors.filter((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf');
-  const inUnion = (error: ErrorObject): boolean =>
-    unions.some((union) => error !== union && error.schemaPath.startsWith(union.schemaPath));
-  const problems = errors
-    .filter((error) => !inUnion(error))
-    .map((error) => {
-      if (error.keyword !== 'anyOf' && error.keyword !== 'oneOf') return toProblem(error);
-      const branches = errors.filter(
-        (other) => other !== error && other.schemaPath.startsWith(error.schemaPath),
-      );
-      const constants = branches
-        .filter((branch) => branch.keyword === 'const')
-        .map((branch) => JSON.stringify((branch.params as { allowedValue: unknown }).allowedValue));
-      if (constants.length > 0 && constants.length === branches.length)
-        return { path: dotted(error.instancePath), message: `must be one of ${constants.join(', ')}` };
-      const deepest = branches.filter(
-        (branch) => branch.instancePath.length > error.instancePath.length || branch.keyword !== 'type',
-      );
-      const [first] = deepest.length > 0 ? deepest : branches;
-      return first === undefined ? toProblem(error) : toProblem(first);
-    });
+  const problems = outermost(errors).flatMap((error) =>
+    isUnion(error) ? unionProblems(error, errors) : [toProblem(error)],
+  );
   return [...new Map(problems.map((problem) => [`${problem.path} ${problem.message}`, problem])).values()];
 };
 
