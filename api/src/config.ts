@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { oneOf } from './one-of.ts';
 import { ClusterSettings, ModelSpec } from './wire/desired-state.ts';
 import { ports } from './ports.ts';
 
@@ -279,7 +280,7 @@ export const NodeConfig = Type.Object(
           default: 0,
           description: 'CPU threads per model; 0: as many as cores.',
         }),
-        gpu: Type.Union([Type.Literal('auto'), Type.Literal('off')], {
+        gpu: oneOf(['auto', 'off'], {
           default: 'auto',
           description: 'Use a GPU when its package is installed.',
         }),
@@ -320,7 +321,7 @@ export const NodeConfig = Type.Object(
             'x-env': 'LOG_LEVEL',
           },
         ),
-        format: Type.Union([Type.Literal('json'), Type.Literal('text')], {
+        format: oneOf(['json', 'text'], {
           default: 'text',
           description: 'One JSON object per line, or text for people.',
           'x-env': 'LOG_FORMAT',

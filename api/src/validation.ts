@@ -70,9 +70,8 @@ const outermost = (errors: readonly ErrorObject[]): ErrorObject[] => {
   );
 };
 
-/** The problems of one failed union: what the branch that was meant wants, or what all branches would take. */
-const unionProblems = (union: ErrorObject, errors: readonly ErrorObject[]): Problem[] => {
-  const path = dotted(union.instancePath);
+/** The errors of each branch of a union; a union nested at the same place counts as branches of this one. */
+const branchesOf = (union: ErrorObject, errors: readonly ErrorObject[]): ErrorObject[][] => {
   const prefix = `${union.schemaPath}/`;
   const branches = new Map<string, ErrorObject[]>();
   for (const error of errors) {
@@ -80,42 +79,39 @@ const unionProblems = (union: ErrorObject, errors: readonly ErrorObject[]): Prob
     const branch = error.schemaPath.slice(prefix.length).split('/')[0] ?? '';
     branches.set(branch, [...(branches.get(branch) ?? []), error]);
   }
-  const all = [...branches.values()];
+  return [...branches.values()].flatMap((branch) => {
+    const nested = outermost(branch).find(
+      (error) => isUnion(error) && error.instancePath === union.instancePath,
+    );
+    return nested === undefined ? [branch] : branchesOf(nested, branch);
+  });
+};
+
+/** The problems of one failed union: what the branch that was meant wants, or what all branches would take. */
+const unionProblems = (union: ErrorObject, errors: readonly ErrorObject[]): Problem[] => {
+  const path = dotted(union.instancePath);
+  const all = branchesOf(union, errors);
   const here = (error: ErrorObject): boolean => error.instancePath === union.instancePath;
-  const wrongType = (branch: ErrorObject[]): boolean =>
-    branch.some((error) => error.keyword === 'type' && here(error));
-  const typed = all.filter((branch) => !wrongType(branch));
-  const candidates = typed.length > 0 ? typed : all;
-  // Only the branch's own constants tell the variants apart, not those of unions nested in it.
-  const constants = (branch: ErrorObject[]): ErrorObject[] =>
-    outermost(branch).filter((error) => error.keyword === 'const');
-  const matching = candidates.filter((branch) => constants(branch).length === 0);
-  if (matching.length > 0 && typed.length > 0) {
-    const [closest] = matching.toSorted((a, b) => a.length - b.length);
-    return condense(closest ?? []);
-  }
-  const found = candidates.flatMap(constants);
-  if (found.length > 0) {
-    const at = dotted(found[0]?.instancePath ?? union.instancePath);
-    const values = all
-      .flatMap(constants)
-      .map((error) => (error.params as { allowedValue: unknown }).allowedValue);
-    const others =
-      at === path
-        ? typesOf(
-            all.filter((branch) => constants(branch).length === 0),
-            here,
-          )
-        : [];
-    return [
-      {
-        path: at,
-        message: `must be ${values.length > 1 ? 'one of ' : ''}${quoted(values)}${others.length > 0 ? ` or ${others.join(' or ')}` : ''}`,
-      },
-    ];
-  }
-  const types = typesOf(all, here);
-  return types.length > 0 ? [{ path, message: `must be ${types.join(' or ')}` }] : [toProblem(union)];
+  const ofType = all.filter((branch) => !branch.some((error) => error.keyword === 'type' && here(error)));
+  if (ofType.length === 0) return [{ path, message: `must be ${typesOf(all, here).join(' or ')}` }];
+  // Fixed values tell variants apart: the branch whose fixed values are right is the one that was meant.
+  const fixed = (branch: ErrorObject[]): ErrorObject[] =>
+    outermost(branch).filter((error) => error.keyword === 'const' || error.keyword === 'enum');
+  const [meant] = ofType
+    .filter((branch) => fixed(branch).length === 0)
+    .toSorted((a, b) => a.length - b.length);
+  if (meant !== undefined) return condense(meant);
+  const wrong = ofType.flatMap(fixed);
+  const at = dotted(wrong[0]?.instancePath ?? union.instancePath);
+  const values = wrong.flatMap(({ params }) =>
+    'allowedValues' in params
+      ? (params.allowedValues as unknown[])
+      : [(params as { allowedValue: unknown }).allowedValue],
+  );
+  const others = at === path ? typesOf(all, here).map((type) => ` or ${type}`) : [];
+  return [
+    { path: at, message: `must be ${values.length > 1 ? 'one of ' : ''}${quoted(values)}${others.join('')}` },
+  ];
 };
 
 const typesOf = (branches: readonly ErrorObject[][], here: (error: ErrorObject) => boolean): string[] => [

@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
-import { AgentPhase, ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
+import { oneOf } from '../one-of.ts';
+import { ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
 import { ClusterSettings } from '../wire/desired-state.ts';
 
 export const LoginBody = Type.Object(
@@ -11,7 +12,7 @@ export const LoginBody = Type.Object(
 );
 export type LoginBody = Static<typeof LoginBody>;
 
-const Role = Type.Union([Type.Literal('admin'), Type.Literal('user'), Type.Literal('readonly')]);
+const Role = oneOf(['admin', 'user', 'readonly']);
 export const SessionUser = Type.Object({ name: Type.String(), role: Role });
 
 export const LoginResponse = Type.Object({
@@ -31,13 +32,13 @@ export const TicketResponse = Type.Object({
 });
 
 export const HealthResponse = Type.Object({
-  status: Type.Union([Type.Literal('pass'), Type.Literal('warn'), Type.Literal('fail')]),
+  status: oneOf(['pass', 'warn', 'fail']),
   agent: Type.String(),
   version: Type.String(),
   checks: Type.Record(
     Type.String(),
     Type.Object({
-      status: Type.Union([Type.Literal('pass'), Type.Literal('warn'), Type.Literal('fail')]),
+      status: oneOf(['pass', 'warn', 'fail']),
       output: Type.Optional(Type.String()),
     }),
   ),
@@ -49,7 +50,7 @@ export const VersionResponse = Type.Object({
   node: Type.String(),
 });
 
-const NodePhase = Type.Union([...AgentPhase.anyOf, Type.Literal('offline')]);
+const NodePhase = oneOf(['starting', 'ready', 'draining', 'offline']);
 
 export const Node = Type.Object({
   id: Type.String(),
@@ -92,7 +93,7 @@ export const ModelList = Type.Object({ models: Type.Array(Model) });
 export const ClusterStatus = Type.Object({
   cluster: Type.String(),
   answeredBy: Type.String(),
-  status: Type.Union([Type.Literal('healthy'), Type.Literal('degraded')]),
+  status: oneOf(['healthy', 'degraded']),
   nodes: Type.Array(Node),
   models: Type.Object({ desired: Type.Integer(), ready: Type.Integer() }),
   catalog: Type.Object({

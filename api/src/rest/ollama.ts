@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { oneOf } from '../one-of.ts';
 
 // Clients of Ollama send fields that this version does not know; as Ollama does, those are ignored.
 
@@ -24,28 +25,15 @@ const keepAliveField = Type.Optional(
 );
 
 const formatField = Type.Optional(
-  Type.Union(
-    [Type.Literal('json'), Type.Literal(''), Type.Null(), Type.Record(Type.String(), Type.Unknown())],
-    {
-      description: '"json", or a JSON Schema the answer must follow.',
-    },
-  ),
+  Type.Union([oneOf(['json', '']), Type.Null(), Type.Record(Type.String(), Type.Unknown())], {
+    description: '"json", or a JSON Schema the answer must follow.',
+  }),
 );
 
 const thinkField = Type.Optional(
-  Type.Union(
-    [
-      Type.Boolean(),
-      Type.Literal('low'),
-      Type.Literal('medium'),
-      Type.Literal('high'),
-      Type.Literal('max'),
-      Type.Null(),
-    ],
-    {
-      description: 'Thinking; refused for models that cannot.',
-    },
-  ),
+  Type.Union([Type.Boolean(), oneOf(['low', 'medium', 'high', 'max']), Type.Null()], {
+    description: 'Thinking; refused for models that cannot.',
+  }),
 );
 
 const imagesField = Type.Optional(
@@ -120,12 +108,7 @@ export const OllamaToolCall = Type.Object({
 });
 
 export const OllamaMessage = Type.Object({
-  role: Type.Union([
-    Type.Literal('system'),
-    Type.Literal('user'),
-    Type.Literal('assistant'),
-    Type.Literal('tool'),
-  ]),
+  role: oneOf(['system', 'user', 'assistant', 'tool']),
   content: Type.Optional(Type.String()),
   thinking: Type.Optional(Type.String()),
   images: imagesField,

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { oneOf } from '../one-of.ts';
 import { FunctionTool } from './ollama.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
@@ -6,12 +7,7 @@ const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
 
 const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() });
 const OtherPart = Type.Object({
-  type: Type.Union([
-    Type.Literal('image_url'),
-    Type.Literal('input_audio'),
-    Type.Literal('file'),
-    Type.Literal('refusal'),
-  ]),
+  type: oneOf(['image_url', 'input_audio', 'file', 'refusal']),
 });
 const Content = Type.Union([
   Type.String(),
@@ -29,13 +25,7 @@ export const OpenAiToolCall = Type.Object({
 });
 
 export const OpenAiMessage = Type.Object({
-  role: Type.Union([
-    Type.Literal('system'),
-    Type.Literal('developer'),
-    Type.Literal('user'),
-    Type.Literal('assistant'),
-    Type.Literal('tool'),
-  ]),
+  role: oneOf(['system', 'developer', 'user', 'assistant', 'tool']),
   content: Type.Optional(Content),
   name: Type.Optional(Type.String()),
   tool_calls: nullable(Type.Array(OpenAiToolCall, { maxItems: 1000 })),
@@ -78,9 +68,7 @@ export const ChatCompletionBody = Type.Object({
   tools: nullable(Type.Array(FunctionTool, { maxItems: 1000 })),
   tool_choice: nullable(
     Type.Union([
-      Type.Literal('none'),
-      Type.Literal('auto'),
-      Type.Literal('required'),
+      oneOf(['none', 'auto', 'required']),
       Type.Object({ type: Type.Literal('function'), function: Type.Object({ name: Type.String() }) }),
     ]),
   ),

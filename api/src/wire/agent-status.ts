@@ -1,12 +1,7 @@
 import { Type, type Static } from 'typebox';
+import { oneOf } from '../one-of.ts';
 
-export const ModelState = Type.Union([
-  Type.Literal('pending'),
-  Type.Literal('downloading'),
-  Type.Literal('verifying'),
-  Type.Literal('ready'),
-  Type.Literal('failed'),
-]);
+export const ModelState = oneOf(['pending', 'downloading', 'verifying', 'ready', 'failed']);
 export type ModelState = Static<typeof ModelState>;
 
 /** Facts read from the model file. Field values are those Ollama shows. */
@@ -35,7 +30,7 @@ export const ResidentModel = Type.Object({
   expiresAt: Type.Optional(Type.String()),
   restarts: Type.Integer(),
   /** `loading` until the runner has answered that it is ready. */
-  state: Type.Union([Type.Literal('loading'), Type.Literal('ready'), Type.Literal('unloading')]),
+  state: oneOf(['loading', 'ready', 'unloading']),
 });
 export type ResidentModel = Static<typeof ResidentModel>;
 
@@ -53,11 +48,7 @@ export const ModelStatus = Type.Object({
 });
 export type ModelStatus = Static<typeof ModelStatus>;
 
-export const AgentPhase = Type.Union([
-  Type.Literal('starting'),
-  Type.Literal('ready'),
-  Type.Literal('draining'),
-]);
+export const AgentPhase = oneOf(['starting', 'ready', 'draining']);
 export type AgentPhase = Static<typeof AgentPhase>;
 
 /** What an agent says of itself on the internal wire, polled by its peers about once a second. */

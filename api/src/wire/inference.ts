@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { oneOf } from '../one-of.ts';
 import type { WireError } from '../errors.ts';
 
 /** One request to a model, independent of the API dialect it came in by. Crosses the internal wire as JSON. */
@@ -11,12 +12,7 @@ export const ToolCall = Type.Object({
 export type ToolCall = Static<typeof ToolCall>;
 
 export const ChatMessage = Type.Object({
-  role: Type.Union([
-    Type.Literal('system'),
-    Type.Literal('user'),
-    Type.Literal('assistant'),
-    Type.Literal('tool'),
-  ]),
+  role: oneOf(['system', 'user', 'assistant', 'tool']),
   content: Type.String(),
   toolCalls: Type.Optional(Type.Array(ToolCall)),
   toolName: Type.Optional(Type.String()),
