@@ -7,6 +7,7 @@ const hostPort = (description: string, fallback: string | undefined, env?: strin
   Type.String({
     pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9_.-]*):[0-9]{1,5}$',
     description,
+    examples: [fallback ?? '10.0.0.2:9443'],
     ...(fallback === undefined ? {} : { default: fallback }),
     ...(env === undefined ? {} : { 'x-env': env }),
   });

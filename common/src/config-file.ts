@@ -119,8 +119,7 @@ const walk = (
         const name = keyText(pair.key);
         const childPath = path === '' ? name : `${path}.${name}`;
         // A scalar is pointed at itself; what contains others, at its key.
-        const at =
-          isScalar(pair.value) && pair.value.range != null ? positionAt(pair.value) : positionAt(pair.key);
+        const at = isScalar(pair.value) && pair.value.range ? positionAt(pair.value) : positionAt(pair.key);
         visit(pair.value, childPath, at, depth + 1);
       }
     } else if (isSeq(node)) {
@@ -185,7 +184,7 @@ export const parseConfigFile = (text: string, options: ConfigFileOptions): Confi
       message: `uses ${names.length === 1 ? 'the variable' : 'the variables'} ${names.join(', ')}, which ${names.length === 1 ? 'is' : 'are'} not set; set ${names.length === 1 ? 'it' : 'them'} or write \${NAME:-default}`,
     });
   }
-  if (value === null || value === undefined) value = {};
+  value ??= {};
   if (typeof value !== 'object' || Array.isArray(value))
     return broken([
       { position: { line: 1, column: 1 }, path: '', message: 'must be a mapping of settings at the top' },
