@@ -170,7 +170,7 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
-    files: ['*.config.js', '.dependency-cruiser.mjs'],
+    files: ['*.config.js'],
     languageOptions: { globals: { process: 'readonly' } },
   },
   prettier,

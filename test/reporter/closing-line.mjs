@@ -7,7 +7,8 @@ import { writeFileSync } from 'node:fs';
 export default class ClosingLineReporter {
   /**
    * @param {unknown} _contexts
-   * @param {import('@jest/reporters').AggregatedResult} results
+   * @param {{ numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number,
+   *   numPendingTests: number, numTodoTests: number }} results
    */
   onRunComplete(_contexts, results) {
     const path = process.env.OLLAMAMAX_REPORT;
