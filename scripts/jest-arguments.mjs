@@ -13,7 +13,8 @@ export function jestArguments(projects, options) {
     join(root, 'node_modules/jest/bin/jest.js'),
     '--config',
     join(root, 'jest.config.js'),
-    ...(projects.length > 0 ? ['--selectProjects', ...projects] : []),
     ...options,
+    // Last, because it takes every word that follows it for a project.
+    ...(projects.length > 0 ? ['--selectProjects', ...projects] : []),
   ];
 }
