@@ -110,6 +110,8 @@ export interface ModelEventValue {
   readonly name: string;
   readonly digest?: string;
   readonly sizeBytes: number;
+  /** When the file became ready on the first agent that has it. */
+  readonly modifiedAt?: string;
   readonly replicasDesired: number;
   readonly replicasReady: number;
   readonly details?: ModelDetails;

@@ -73,6 +73,7 @@ export const Model = Type.Object({
   name: Type.String(),
   digest: Type.Optional(Type.String()),
   sizeBytes: Type.Integer(),
+  modifiedAt: Type.Optional(Type.String()),
   replicasDesired: Type.Integer(),
   replicasReady: Type.Integer(),
   details: Type.Optional(ModelDetails),
