@@ -16,8 +16,11 @@ export interface ConfigFileProblem {
 export interface ConfigFileOptions {
   /** Values for `${VAR}` and `${VAR:-default}`. */
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** True for settings that are text: a substituted `00123` or `true` stays text there. */
-  readonly isText?: (path: string) => boolean;
+  /**
+   * What a setting takes. Text stays text when a variable is replaced in it (`00123`, `true`); other
+   * settings take the type of the new text; unknown ones too, unless they are quoted.
+   */
+  readonly kindOf?: (path: string) => 'text' | 'other' | undefined;
   /** Largest accepted text in bytes; 1 MiB when left out. */
   readonly maxBytes?: number;
 }
@@ -26,6 +29,8 @@ export interface ConfigFileOptions {
 export interface ConfigFile {
   readonly value: Record<string, unknown>;
   readonly problems: readonly ConfigFileProblem[];
+  /** Settings whose value is not known because a variable is missing. */
+  readonly unresolved: ReadonlySet<string>;
   /** Where a setting, or its closest parent that is in the file, was written. */
   positionOf(path: string): FilePosition | undefined;
   /** Whether exactly this setting is in the file. */
@@ -54,6 +59,7 @@ const retype = (text: string): string | number | boolean => {
  */
 class Substitution {
   readonly missing = new Map<string, FilePosition | undefined>();
+  readonly unresolved = new Set<string>();
   readonly problems: ConfigFileProblem[] = [];
   readonly #options: ConfigFileOptions;
 
@@ -84,14 +90,16 @@ class Substitution {
         // As in a shell: ":-" also replaces an empty value.
         if (fallbackPart !== undefined) return value === undefined || value === '' ? (fallback ?? '') : value;
         if (value === undefined) {
+          this.unresolved.add(path);
           if (!this.missing.has(name)) this.missing.set(name, position);
           return '';
         }
         return value;
       },
     );
-    const plain = node.type === 'PLAIN';
-    node.value = plain && this.#options.isText?.(path) !== true ? retype(replaced) : replaced;
+    const kind = this.#options.kindOf?.(path);
+    node.value =
+      kind === 'other' || (kind === undefined && node.type === 'PLAIN') ? retype(replaced) : replaced;
   }
 }
 
@@ -137,6 +145,7 @@ const walk = (
 const broken = (problems: readonly ConfigFileProblem[]): ConfigFile => ({
   value: {},
   problems,
+  unresolved: new Set(),
   positionOf: () => undefined,
   has: () => false,
 });
@@ -192,6 +201,7 @@ export const parseConfigFile = (text: string, options: ConfigFileOptions): Confi
   return {
     value: value as Record<string, unknown>,
     problems,
+    unresolved: substitution.unresolved,
     has: (path) => positions.has(path),
     positionOf: (path) => {
       for (let at = path; at !== ''; at = parentPath(at)) {

@@ -62,13 +62,13 @@ export const siblingsOf = (path: string): readonly string[] => {
   return [schema, ...(schema?.anyOf ?? [])].flatMap((option) => Object.keys(option?.properties ?? {}));
 };
 
-/** Whether a setting takes text, alone or as one of fixed words. */
-export const isTextSetting = (path: string): boolean => {
+/** Whether a setting takes text, alone or as one of fixed words; undefined where anything goes. */
+export const settingKind = (path: string): 'text' | 'other' | undefined => {
   const schema = schemaAt(path);
-  return (
-    schema?.type === 'string' ||
-    (schema?.anyOf?.every((option) => option.type === 'string' || typeof option.const === 'string') ?? false)
-  );
+  if (schema === undefined) return undefined;
+  const isText = (option: SettingSchema): boolean =>
+    option.type === 'string' || typeof option.const === 'string';
+  return isText(schema) || (schema.anyOf?.every(isText) ?? false) ? 'text' : 'other';
 };
 
 export const isSecretSetting = (path: string): boolean => schemaAt(path)?.['x-secret'] === true;

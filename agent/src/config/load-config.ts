@@ -1,12 +1,12 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
-import { ApiError, NodeConfig, compileValidator, type ErrorCode, type Problem } from '@ollamamax/api';
+import { ApiError, NodeConfig, compileValidator, type ErrorCode } from '@ollamamax/api';
 import { parseConfigFile, type ConfigFile } from '@ollamamax/common';
 import { checkConfig } from './check-config.ts';
-import { isSecretSetting, isTextSetting, schemaAt, siblingsOf, splitPath, valueAt } from './config-schema.ts';
-import { nearest } from './edit-distance.ts';
+import { settingKind } from './config-schema.ts';
 import { applyEnvironment, misspeltVariables, type Environment } from './environment.ts';
+import { explain, related, validRest } from './invalid-settings.ts';
 import type { Lookup } from './listen-address.ts';
 
 export interface LoadConfigOptions {
@@ -71,57 +71,6 @@ const readConfigText = async (
   }
 };
 
-const shownValue = (value: unknown): string => {
-  const text = JSON.stringify(value);
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-};
-
-/** Adds what was given, what would be right, or what was probably meant. */
-const explain = (problem: Problem, tree: unknown): string => {
-  const { path, message } = problem;
-  if (message === 'is not known here') {
-    const name = path.slice(path.lastIndexOf('.') + 1);
-    const meant = nearest(name, siblingsOf(path), 3);
-    return meant === undefined
-      ? `${message}; known are ${siblingsOf(path).join(', ')}`
-      : `${message}; did you mean ${meant}?`;
-  }
-  const schema = schemaAt(path);
-  const value = valueAt(tree, splitPath(path));
-  const given =
-    value === undefined || isSecretSetting(path) || (typeof value === 'object' && value !== null)
-      ? ''
-      : `is ${shownValue(value)} and `;
-  if (!message.startsWith('does not have the expected form')) return `${given}${message}`;
-  const example = schema?.examples?.[0] ?? schema?.default;
-  return `${given}does not have the expected form${example === undefined ? '' : `; an example is ${shownValue(example)}`}`;
-};
-
-const related = (left: string, right: string): boolean => {
-  const [short, long] = left.length < right.length ? [left, right] : [right, left];
-  return long === short || long.startsWith(`${short}.`) || long.startsWith(`${short}[`) || short === '';
-};
-
-/** The configuration without its invalid settings, so that the valid rest can still be checked. */
-const validRest = (tree: unknown, problems: readonly Problem[]): NodeConfig | undefined => {
-  const copy = structuredClone(tree) as Record<string, unknown>;
-  for (const { path } of problems) {
-    // Out of a list the whole list goes: indexes of the others would be wrong.
-    const parts = splitPath(path.replace(/\[.*$/, ''));
-    const holder = valueAt(copy, parts.slice(0, -1));
-    const last = parts.at(-1);
-    if (last !== undefined && holder !== null && typeof holder === 'object' && !Array.isArray(holder))
-      Reflect.deleteProperty(holder, last);
-  }
-  // What lost a required setting goes as a whole.
-  const again = validate(copy);
-  if (again.ok) return again.value;
-  if (again.problems.some((problem) => problem.path.startsWith('internalTls')))
-    Reflect.deleteProperty(copy, 'internalTls');
-  const last = validate(copy);
-  return last.ok ? last.value : undefined;
-};
-
 const absolutePaths = (config: NodeConfig, baseOf: (path: string) => string): void => {
   const fix = (
     holder: Record<string, unknown> | undefined,
@@ -179,7 +128,7 @@ export const loadConfig = async (options: LoadConfigOptions): Promise<LoadedConf
   const source = await readConfigText(options);
   const file: ConfigFile = parseConfigFile(source?.text ?? '', {
     variables: options.env,
-    isText: isTextSetting,
+    kindOf: settingKind,
   });
   const shown = source === undefined ? defaultFile : source.shown;
   const tree = structuredClone(file.value);
@@ -222,20 +171,22 @@ export const loadConfig = async (options: LoadConfigOptions): Promise<LoadedConf
 
   const checked = validate(tree);
   const schemaProblems = checked.ok ? [] : checked.problems;
-  for (const problem of schemaProblems) findings.push(finding(problem.path, explain(problem, tree)));
+  const alreadySaid = [
+    ...environment.problems.map(({ path }) => path),
+    ...file.problems.map(({ path }) => path).filter((path) => path !== ''),
+    ...file.unresolved,
+  ];
+  for (const problem of schemaProblems)
+    if (!alreadySaid.includes(problem.path)) findings.push(finding(problem.path, explain(problem, tree)));
+  alreadySaid.push(...schemaProblems.map(({ path }) => path));
 
-  const config = checked.ok ? checked.value : validRest(tree, schemaProblems);
+  const config = checked.ok ? checked.value : validRest(tree, schemaProblems, validate);
   if (config === undefined) throw failure(findings);
   const fileFolder = source === undefined ? options.cwd : dirname(source.file);
   absolutePaths(config, (path) => (environment.from.has(path) || !file.has(path) ? options.cwd : fileFolder));
   const semantic = await checkConfig(config, options.lookup ?? systemLookup);
-  const alreadySaid = [
-    ...schemaProblems,
-    ...environment.problems,
-    ...file.problems.filter((p) => p.path !== ''),
-  ];
   for (const problem of semantic.problems)
-    if (!alreadySaid.some(({ path }) => related(path, problem.path)))
+    if (!alreadySaid.some((path) => related(path, problem.path)))
       findings.push(finding(problem.path, problem.message, problem.code));
   if (findings.length > 0) throw failure(findings);
 
