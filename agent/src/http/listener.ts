@@ -1,0 +1,130 @@
+import { createServer as createHttpServer, STATUS_CODES, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { Socket } from 'node:net';
+import { ApiError, errorCatalogue, type ErrorCode } from '@ollamamax/api';
+import type { Component } from '@ollamamax/common';
+
+export interface ListenerOptions {
+  readonly name: string;
+  /** host:port; an empty host means all addresses. */
+  readonly address: string;
+  readonly handler: RequestListener;
+  /** PEM certificate and key; plain HTTP without. */
+  readonly tls?: SecureContextOptions;
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly maxConnections: number;
+  readonly onConnectionDropped?: () => void;
+}
+
+/** Splits host:port as the configuration writes it. */
+export const splitAddress = (address: string): { readonly host: string; readonly port: number } => {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+};
+
+const clientErrorCodes: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** Answers what the HTTP parser refused, before any handler saw it. */
+const answerClientError = (error: Error & { code?: string }, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = clientErrorCodes[error.code ?? ''] ?? 'invalid_request';
+  const { status, summary, action } = errorCatalogue[code];
+  const detail = code === 'invalid_request' ? 'The request is not valid HTTP/1.1.' : summary;
+  const body = `${JSON.stringify({ error: `${detail} ${action}`, code })}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  );
+};
+
+/** One HTTP or HTTPS socket of the agent with its time limits. */
+export class Listener implements Component {
+  readonly name: string;
+  readonly server: Server;
+  readonly #options: ListenerOptions;
+
+  constructor(options: ListenerOptions) {
+    this.name = options.name;
+    this.#options = options;
+    const serverOptions = {
+      headersTimeout: options.headersMs,
+      requestTimeout: options.requestMs,
+      // Node looks for late clients only this often.
+      connectionsCheckingInterval: Math.max(100, Math.min(options.headersMs, 5_000) / 2),
+      keepAliveTimeout: 65_000,
+      maxHeaderSize: 16 * 1024,
+      noDelay: true,
+    };
+    this.server =
+      options.tls === undefined
+        ? createHttpServer(serverOptions, options.handler)
+        : createHttpsServer(
+            { ...serverOptions, ...options.tls, handshakeTimeout: options.headersMs },
+            options.handler,
+          );
+    this.server.maxConnections = options.maxConnections;
+    this.server.on('clientError', answerClientError);
+    if (options.onConnectionDropped !== undefined) this.server.on('drop', options.onConnectionDropped);
+  }
+
+  /** Port listened on; the one asked for, or the one the system chose for port 0. */
+  get port(): number {
+    const address = this.server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Host as configured, without brackets; empty for all addresses. */
+  get host(): string {
+    return splitAddress(this.#options.address).host;
+  }
+
+  /** @throws ApiError port_in_use, config_invalid */
+  async start(): Promise<void> {
+    const { host, port } = splitAddress(this.#options.address);
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException): void => {
+        reject(
+          error.code === 'EADDRINUSE'
+            ? new ApiError('port_in_use', `Port ${port} for ${this.name} is in use.`, { cause: error })
+            : new ApiError(
+                'config_invalid',
+                `Cannot listen on ${this.#options.address} for ${this.name}: ${error.message}.`,
+                {
+                  cause: error,
+                },
+              ),
+        );
+      };
+      this.server.once('error', onError);
+      this.server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+        this.server.off('error', onError);
+        resolve();
+      });
+    });
+  }
+
+  /** Takes no new connections; running answers go on. Resolves when the last one is done. */
+  async drain(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    this.server.closeIdleConnections();
+    await closed;
+  }
+
+  async stop(): Promise<void> {
+    const closed = this.drain();
+    this.server.closeAllConnections();
+    await closed;
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  ApiError,
+  canonicalModelName,
+  ollamaApiVersion,
+  version,
+  type DesiredState,
+  type LoginBody,
+} from '@ollamamax/api';
+import type { Health } from '../observability/health.ts';
+import type { ClusterReads } from './cluster-reads.ts';
+import type { Handlers } from './handlers.ts';
+import type { SessionUser } from './request-context.ts';
+
+/** Log-in and tickets; undefined parts mean that authentication is off. */
+export interface Sessions {
+  readonly enabled: boolean;
+  /** @throws ApiError login_failed, login_throttled, auth_disabled */
+  login(
+    username: string,
+    password: string,
+    address: string,
+  ): Promise<{ readonly token: string; readonly expiresAt: Date; readonly user: SessionUser }>;
+  /** A single-use ticket for one WebSocket. */
+  ticket(
+    user: SessionUser,
+    origin: string | undefined,
+    address: string,
+  ): { readonly ticket: string; readonly expiresAt: Date };
+}
+
+export interface NativeOptions {
+  readonly agentId: string;
+  readonly cluster: string;
+  readonly reads: ClusterReads;
+  readonly sessions: Sessions;
+  readonly health: Health;
+  desiredState(): DesiredState;
+}
+
+type NativeRoute =
+  | 'health'
+  | 'version'
+  | 'clusterStatus'
+  | 'nodes'
+  | 'node'
+  | 'models'
+  | 'model'
+  | 'login'
+  | 'session'
+  | 'ticket';
+
+/** OllamaMax's own REST API. */
+export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> => {
+  const { reads, sessions } = options;
+  return {
+    health: ({ response }) => {
+      const { status, checks } = options.health.report();
+      response
+        .status(status === 'fail' ? 503 : 200)
+        .json({ status, agent: options.agentId, version, checks });
+    },
+    version: ({ response }) => {
+      response.json({ version, ollamaApiVersion, node: process.version });
+    },
+    clusterStatus: ({ response }) => {
+      const nodes = reads.agents();
+      const models = reads.models();
+      const ready = models.filter((model) => model.replicasReady > 0).length;
+      const healthy =
+        nodes.every((node) => node.phase === 'ready') &&
+        models.every((model) => model.replicasReady >= model.replicasDesired);
+      const { revision, settings } = options.desiredState();
+      response.json({
+        cluster: options.cluster,
+        answeredBy: options.agentId,
+        status: healthy ? 'healthy' : 'degraded',
+        nodes,
+        models: { desired: models.length, ready },
+        catalog: { revision, settings, consensus: 'none' },
+      });
+    },
+    nodes: ({ response }) => {
+      response.json({ nodes: reads.agents() });
+    },
+    node: ({ request, response }) => {
+      const id = String(request.params['id']);
+      const found = reads.agents().find((agent) => agent.id === id);
+      if (found === undefined) throw new ApiError('node_not_found', `The cluster has no agent "${id}".`);
+      response.json(found);
+    },
+    models: ({ response }) => {
+      response.json({ models: reads.models() });
+    },
+    model: ({ request, response }) => {
+      const name = canonicalModelName(String(request.params['name']));
+      const found = reads.models().find((model) => model.name === name);
+      if (found === undefined) throw new ApiError('model_not_found', `The cluster has no model "${name}".`);
+      response.json(found);
+    },
+    login: async ({ request, response, body }) => {
+      const { username, password } = body as LoginBody;
+      const session = await sessions.login(username, password, request.socket.remoteAddress ?? 'unknown');
+      response
+        .set('cache-control', 'no-store')
+        .json({ token: session.token, expiresAt: session.expiresAt.toISOString(), user: session.user });
+    },
+    session: ({ response, context }) => {
+      response
+        .set('cache-control', 'no-store')
+        .json({ auth: sessions.enabled, ...(context.user === undefined ? {} : { user: context.user }) });
+    },
+    ticket: ({ request, response, context }) => {
+      if (context.user === undefined) throw new ApiError('unauthenticated');
+      const { ticket, expiresAt } = sessions.ticket(
+        context.user,
+        request.headers.origin,
+        request.socket.remoteAddress ?? 'unknown',
+      );
+      response.set('cache-control', 'no-store').json({ ticket, expiresAt: expiresAt.toISOString() });
+    },
+  };
+};
