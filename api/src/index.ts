@@ -4,6 +4,7 @@ export * from './events.ts';
 export * from './model-name.ts';
 export * from './names.ts';
 export * from './ports.ts';
+export * from './users.ts';
 export * from './validation.ts';
 export * from './wire/agent-status.ts';
 export * from './wire/desired-state.ts';

@@ -14,8 +14,8 @@ export interface ConfigFileProblem {
 }
 
 export interface ConfigFileOptions {
-  /** Values for `${VAR}` and `${VAR:-default}`. */
-  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Values for `${VAR}` and `${VAR:-default}`; without them such text is left as it is. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
   /**
    * What a setting takes. Text stays text when a variable is replaced in it (`00123`, `true`); other
    * settings take the type of the new text; unknown ones too, unless they are quoted.
@@ -72,7 +72,8 @@ class Substitution {
     path: string,
     position: FilePosition | undefined,
   ): void {
-    if (typeof node.value !== 'string' || !node.value.includes('${')) return;
+    const { variables } = this.#options;
+    if (variables === undefined || typeof node.value !== 'string' || !node.value.includes('${')) return;
     const replaced = node.value.replace(
       variablePattern,
       (match: string, name: string | undefined, fallbackPart: string | undefined, fallback?: string) => {
@@ -86,7 +87,7 @@ class Substitution {
           });
           return match;
         }
-        const value = this.#options.variables[name];
+        const value = variables[name];
         // As in a shell: ":-" also replaces an empty value.
         if (fallbackPart !== undefined) return value === undefined || value === '' ? (fallback ?? '') : value;
         if (value === undefined) {
