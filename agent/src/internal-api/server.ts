@@ -1,0 +1,274 @@
+import { createServer } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import {
+  ApiError,
+  DesiredState,
+  InferenceRequest,
+  compileValidator,
+  describeProblems,
+  headers,
+  internalPaths,
+  isApiError,
+  toWireError,
+} from '@ollamamax/api';
+import type { AgentStatus, InferenceEvent, ModelShow, Validator } from '@ollamamax/api';
+import { peerIdentity, secureContextOptions, sleep } from '@ollamamax/common';
+import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
+import type { Catalog } from '../catalog/catalog.ts';
+import { writeEventStream } from './event-stream.ts';
+import { readIdentity } from './identity.ts';
+import type { InternalIdentity } from './identity.ts';
+import { readJsonBody } from './json-body.ts';
+
+/** Bounds of the internal listener. Times in milliseconds, sizes in bytes. */
+export interface InternalLimits {
+  readonly connections: number;
+  readonly inferenceBodyBytes: number;
+  readonly desiredStateBytes: number;
+  readonly handshakeMs: number;
+  readonly headersMs: number;
+  /** For the whole request, body included. */
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+  /** A reader that takes no byte of its answer for so long is cut off. */
+  readonly writeStallMs: number;
+  /** Time for running answers once the server is stopped. */
+  readonly stopGraceMs: number;
+}
+
+export const defaultInternalLimits: InternalLimits = {
+  connections: 4096,
+  inferenceBodyBytes: 32 * 1024 * 1024,
+  desiredStateBytes: 8 * 1024 * 1024,
+  handshakeMs: 10_000,
+  headersMs: 15_000,
+  requestMs: 60_000,
+  keepAliveMs: 30_000,
+  writeStallMs: 60_000,
+  stopGraceMs: 2000,
+};
+
+export interface InternalServerOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly cluster: string;
+  /** `ca` is needed: it decides who may talk to this listener. */
+  readonly tls: TlsMaterial;
+  readonly status: () => AgentStatus;
+  readonly catalog: Catalog;
+  /** Runs a request on this agent's own runners, never on another agent: at most one hop. */
+  readonly runLocal: (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
+  readonly show: (name: string, verbose: boolean) => Promise<ModelShow>;
+  readonly log: Logger;
+  readonly limits?: Partial<InternalLimits>;
+}
+
+export interface InternalServer extends Component {
+  start(): Promise<void>;
+  stop(signal?: AbortSignal): Promise<void>;
+  /** Where it listens; only after start. */
+  address(): AddressInfo;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly identity: InternalIdentity;
+  readonly query: URLSearchParams;
+  readonly name: string;
+}
+
+const [showPrefix = '', showSuffix = ''] = internalPaths.show.split(':name');
+const validateDesiredState = compileValidator(DesiredState);
+const validateInference = compileValidator(InferenceRequest);
+
+const checked = <T>(validator: Validator<T>, value: unknown): T => {
+  const result = validator(value);
+  if (result.ok) return result.value;
+  const param = result.problems[0]?.path;
+  throw new ApiError(
+    'invalid_request',
+    `The request is not valid: ${describeProblems(result.problems.slice(0, 10))}.`,
+    param === undefined || param === '' ? {} : { param },
+  );
+};
+
+const sendJson = (response: ServerResponse, status: number, value: unknown): void => {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+};
+
+const sendError = (response: ServerResponse, error: unknown): void => {
+  const status = isApiError(error) ? error.status : 500;
+  if (isApiError(error) && error.retryAfterSeconds !== undefined)
+    response.setHeader('retry-after', Math.ceil(error.retryAfterSeconds));
+  sendJson(response, status, toWireError(error));
+};
+
+const decodeName = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ApiError('invalid_model_name', `${JSON.stringify(text)} is not a valid model name.`);
+  }
+};
+
+/**
+ * The listener between agents and for the operator: mutual TLS 1.3, HTTP/1.1. Only certificates of this
+ * cluster are answered; desired state is taken from the operator alone.
+ */
+export const createInternalServer = (options: InternalServerOptions): InternalServer => {
+  const limits = { ...defaultInternalLimits, ...options.limits };
+  const { log } = options;
+  const identities = new WeakMap<object, InternalIdentity>();
+  let stopping = false;
+
+  const inference = async ({ request, response }: Exchange): Promise<void> => {
+    const left = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) left.abort(new ApiError('cancelled'));
+    });
+    const body = checked(validateInference, await readJsonBody(request, limits.inferenceBodyBytes));
+    response.setHeader(headers.requestId, encodeURIComponent(body.id));
+    await writeEventStream(response, options.runLocal(body, left.signal), limits.writeStallMs);
+  };
+
+  const routes: Record<string, Partial<Record<string, (exchange: Exchange) => Promise<void> | void>>> = {
+    [internalPaths.status]: { GET: ({ response }) => sendJson(response, 200, options.status()) },
+    [internalPaths.desiredState]: {
+      GET: ({ response }) => sendJson(response, 200, options.catalog.state()),
+      PUT: async ({ request, response, identity }) => {
+        if (identity.kind !== 'operator')
+          throw new ApiError('forbidden', 'Only the operator of this cluster may set its desired state.');
+        const next = checked(validateDesiredState, await readJsonBody(request, limits.desiredStateBytes));
+        sendJson(response, 200, await options.catalog.apply(next));
+      },
+    },
+    [internalPaths.inference]: { POST: inference },
+    [internalPaths.show]: {
+      GET: async ({ response, name, query }) => {
+        sendJson(response, 200, await options.show(name, query.get('verbose') === 'true'));
+      },
+    },
+  };
+
+  const dispatch = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const identity = identities.get(request.socket);
+    if (identity === undefined) {
+      response.setHeader('connection', 'close');
+      throw new ApiError(
+        'forbidden',
+        `The client certificate is not one of an agent or the operator of cluster ${options.cluster}.`,
+      );
+    }
+    if (stopping) response.setHeader('connection', 'close');
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const isShow =
+      path.startsWith(showPrefix) &&
+      path.endsWith(showSuffix) &&
+      path.length > showPrefix.length + showSuffix.length;
+    const methods = isShow
+      ? routes[internalPaths.show]
+      : Object.hasOwn(routes, path)
+        ? routes[path]
+        : undefined;
+    if (methods === undefined)
+      throw new ApiError('route_not_found', `There is nothing at ${path.slice(0, 200)}.`);
+    const method = request.method ?? '';
+    const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
+    if (handler === undefined) {
+      response.setHeader('allow', Object.keys(methods).join(', '));
+      throw new ApiError('method_not_allowed');
+    }
+    const name = isShow ? decodeName(path.slice(showPrefix.length, -showSuffix.length)) : '';
+    await handler({ request, response, identity, query: new URLSearchParams(query), name });
+  };
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      await dispatch(request, response);
+    } catch (error) {
+      if (response.headersSent || response.destroyed) {
+        if (!isApiError(error)) log.debug('internal request ended early', { error });
+        response.destroy();
+        return;
+      }
+      if (!isApiError(error)) log.error('internal request failed', { path: request.url, error });
+      // What is left of an unread body must not be taken for the next request.
+      if (!request.complete) response.setHeader('connection', 'close');
+      sendError(response, error);
+    }
+  };
+
+  const server = createServer(
+    {
+      ...secureContextOptions(options.tls),
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: limits.handshakeMs,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      // The default of 30 s would let a slow client stay that much longer than its limit.
+      connectionsCheckingInterval: Math.max(100, Math.min(1000, limits.headersMs / 2)),
+      maxHeaderSize: 16 * 1024,
+      keepAlive: true,
+      keepAliveInitialDelay: 10_000,
+      noDelay: true,
+    },
+    (request, response) => {
+      void handle(request, response);
+    },
+  );
+  server.maxConnections = limits.connections;
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const identity = readIdentity(options.cluster, peerIdentity(socket));
+    if (identity === undefined) log.warn('internal connection refused', { address: socket.remoteAddress });
+    else identities.set(socket, identity);
+  });
+  server.on('tlsClientError', (error, socket) => {
+    log.debug('internal handshake failed', { address: socket.remoteAddress, reason: error.message });
+  });
+
+  return {
+    name: 'internal-api',
+    start: () =>
+      new Promise((resolve, reject) => {
+        const onError = (error: NodeJS.ErrnoException): void => {
+          const where = `${options.host}:${options.port}`;
+          reject(
+            error.code === 'EADDRINUSE'
+              ? new ApiError('port_in_use', `Another program listens on ${where} (listen.internal).`, {
+                  cause: error,
+                })
+              : error,
+          );
+        };
+        server.once('error', onError);
+        server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
+          server.off('error', onError);
+          server.on('error', (error) => log.error('internal listener failed', { error }));
+          resolve();
+        });
+      }),
+    stop: async (signal) => {
+      stopping = true;
+      if (!server.listening) return;
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      // Connections that become idle only now are not closed by close() itself.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const grace = sleep(limits.stopGraceMs, signal).catch(() => undefined);
+      await Promise.race([closed, grace]);
+      clearInterval(idle);
+      server.closeAllConnections();
+      await closed;
+    },
+    address: () => server.address() as AddressInfo,
+  };
+};

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { ApiError, fromWireError, internalPaths, isApiError } from '@ollamamax/api';
+import type { InferenceEvent, InferenceRequest } from '@ollamamax/api';
+import { readLines } from './ndjson-lines.ts';
+import { abortError } from './peer-link.ts';
+import type { PeerLink } from './peer-link.ts';
+
+export interface InferenceStreamOptions {
+  readonly link: PeerLink;
+  readonly peerId: string;
+  readonly request: InferenceRequest;
+  readonly signal: AbortSignal;
+  /** Milliseconds; 0: no limit. */
+  readonly limits: { readonly firstByteMs: number; readonly idleMs: number };
+  /** Where this stream puts the function that cuts it when it has been silent since the peer was lost. */
+  readonly streams: Set<(lostSince: number) => void>;
+}
+
+const maxLineBytes = 8 * 1024 * 1024;
+const eventTypes: ReadonlySet<unknown> = new Set(['text', 'tool_calls', 'done', 'error']);
+
+const parseEvent = (line: string): InferenceEvent => {
+  const event = JSON.parse(line) as { readonly type?: unknown } | null;
+  if (!eventTypes.has(event?.type)) throw new SyntaxError('a line is not an event');
+  return event as InferenceEvent;
+};
+
+/**
+ * Runs a request on a peer and yields its events.
+ * @throws ApiError the peer's own; agent_unreachable when the connection fails, breaks before `done` or falls
+ * silent for too long; what `signal` was aborted with. The connection is closed whenever the stream is left early.
+ */
+export async function* streamInference(options: InferenceStreamOptions): AsyncGenerator<InferenceEvent> {
+  const { link, peerId, limits } = options;
+  const own = new AbortController();
+  const signal = AbortSignal.any([options.signal, own.signal]);
+  const fail = (why: string): void => {
+    own.abort(new ApiError('agent_unreachable', `Agent ${peerId} went away: ${why}.`));
+  };
+  let heardAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const expectBytesWithin = (ms: number, what: string): void => {
+    clearTimeout(timer);
+    timer = ms === 0 ? undefined : setTimeout(() => fail(`${what} within ${ms} ms`), ms);
+  };
+  const onLost = (lostSince: number): void => {
+    if (heardAt < lostSince) fail('it has not answered for some time');
+  };
+  async function* chunksOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+    // After `done` the connection is kept, so leaving the loop must not destroy the answer.
+    for await (const chunk of response.iterator({ destroyOnReturn: false })) {
+      heardAt = performance.now();
+      // The reader's own pace is no silence of the peer.
+      clearTimeout(timer);
+      yield chunk as Buffer;
+      expectBytesWithin(limits.idleMs, 'no byte');
+    }
+  }
+
+  options.streams.add(onLost);
+  expectBytesWithin(limits.firstByteMs, 'no answer');
+  let response: IncomingMessage | undefined;
+  try {
+    response = await link.open({
+      method: 'POST',
+      path: internalPaths.inference,
+      body: Buffer.from(JSON.stringify(options.request)),
+      signal,
+      stream: true,
+      expectedId: peerId,
+    });
+    heardAt = performance.now();
+    expectBytesWithin(limits.idleMs, 'no byte');
+    for await (const line of readLines(chunksOf(response), maxLineBytes)) {
+      const event = parseEvent(line);
+      if (event.type === 'error') throw fromWireError(event.error);
+      yield event;
+      if (event.type === 'done') {
+        // What follows is only the end of the answer; reading it gives the connection back.
+        response.resume();
+        response = undefined;
+        return;
+      }
+    }
+    throw new Error('the answer ended early');
+  } catch (error) {
+    if (signal.aborted) throw abortError(signal);
+    if (isApiError(error)) throw error;
+    throw new ApiError(
+      'agent_unreachable',
+      `Agent ${peerId} went away: ${error instanceof Error ? error.message : String(error)}.`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+    options.streams.delete(onLost);
+    response?.destroy();
+  }
+}

@@ -1,0 +1,315 @@
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ApiError } from '@ollamamax/api';
+import type { InferenceEvent } from '@ollamamax/api';
+import type { TlsMaterial } from '@ollamamax/common';
+import { parsePeerAddress } from './discovery.ts';
+import {
+  Started,
+  codeOf,
+  collect,
+  done,
+  eventually,
+  memoryCatalog,
+  newAuthority,
+  newDesiredState,
+  newRequest,
+  newStatus,
+  text,
+  untilAborted,
+} from './wire.fixture.ts';
+import type { PollingLimits } from './polling-peers.ts';
+import type { Authority, RunLocal } from './wire.fixture.ts';
+
+const started = new Started();
+const never = new AbortController().signal;
+let authority: Authority;
+let self: TlsMaterial;
+let a: TlsMaterial;
+let b: TlsMaterial;
+
+beforeAll(async () => {
+  authority = await newAuthority();
+  [self, a, b] = await Promise.all([authority.agent('self'), authority.agent('a'), authority.agent('b')]);
+});
+afterEach(() => started.stop());
+
+describe('who is there', () => {
+  test('a peer is online with its status, and offline with its last one when it ends', async () => {
+    const server = await started.server(a, 'a');
+    const peers = await started.peers(self, { a: server.port });
+    let changes = 0;
+    peers.onChange(() => (changes += 1));
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    expect(peers.list()[0]).toMatchObject({ id: 'a', status: { apiUrl: 'http://a:8080' } });
+    const before = changes;
+    await server.stop();
+    await eventually('a is offline', () => peers.list()[0]?.online === false);
+    expect(peers.list()[0]?.status?.id).toBe('a');
+    expect(changes).toBeGreaterThan(before);
+  });
+
+  test('visible changes are told at once, figures at most once per poll', async () => {
+    let status = newStatus('a');
+    const server = await started.server(a, 'a', { status: () => status });
+    const peers = await started.peers(self, { a: server.port });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    const seen: (string | number | undefined)[] = [];
+    peers.onChange(() =>
+      seen.push(peers.list()[0]?.status?.phase, peers.list()[0]?.status?.load.tokensTotal),
+    );
+    status = { ...status, load: { ...status.load, tokensTotal: 7 } };
+    await eventually('figures are told', () => seen.includes(7));
+    status = { ...status, phase: 'draining' };
+    await eventually('the phase is told', () => seen.includes('draining'));
+  });
+
+  test('an agent found by address is known by its certificate, and this agent leaves itself out', async () => {
+    const own = await started.server(self, 'self');
+    const other = await started.server(b, 'b');
+    const found = [own, other].map(({ port }) => parsePeerAddress(`127.0.0.1:${port}`));
+    const peers = await started.peers(self, () => Promise.resolve(found));
+    await eventually('b is online', () => peers.list().some((peer) => peer.online));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(peers.list().map((peer) => peer.id)).toEqual(['b']);
+  });
+
+  test('an address that is no longer found is forgotten when nobody answers there', async () => {
+    const server = await started.server(b, 'b');
+    let found = [parsePeerAddress(`127.0.0.1:${server.port}`)];
+    const peers = await started.peers(self, () => Promise.resolve(found), {
+      limits: { forgetMs: 100, discoveryMs: 30 },
+    });
+    await eventually('b is online', () => peers.list()[0]?.online === true);
+    found = [];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(peers.list()).toHaveLength(1);
+    await server.stop();
+    await eventually('b is forgotten', () => peers.list().length === 0);
+  });
+
+  test.each([
+    ['another id than configured', () => ({ tls: b, id: 'b' })],
+    ['a status that names another agent', () => ({ tls: a, id: 'b' })],
+  ])('%s is not taken for the peer', async (_what, make) => {
+    const { tls, id } = make();
+    let asked = 0;
+    const server = await started.server(tls, id, {
+      status: () => {
+        asked += 1;
+        return newStatus(id);
+      },
+    });
+    const peers = await started.peers(self, { a: server.port });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(peers.list()).toMatchObject([{ id: 'a', online: false }]);
+    expect(asked === 0 || id !== 'a').toBe(true);
+    expect(await codeOf(collect(peers.run('a', newRequest(), never)))).toBe(
+      tls === b ? 'agent_unreachable' : 'none',
+    );
+  });
+
+  test('agents of another cluster and of another CA stay offline', async () => {
+    const foreign = await newAuthority();
+    const servers = await Promise.all([
+      started.server(await foreign.agent('a'), 'a'),
+      started.server(await authority.agent('b', 'other'), 'b', { cluster: 'other' }),
+    ]);
+    const peers = await started.peers(self, { a: servers[0].port, b: servers[1].port });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(peers.list().map((peer) => peer.online)).toEqual([false, false]);
+  });
+});
+
+describe('a newer desired state', () => {
+  test('is taken over from any peer, and not again', async () => {
+    const theirs = memoryCatalog(newDesiredState(5, ['other:latest']));
+    const server = await started.server(a, 'a', {
+      catalog: theirs,
+      status: () => newStatus('a', { catalogRevision: theirs.state().revision }),
+    });
+    const own = memoryCatalog(newDesiredState(1));
+    let applied = 0;
+    own.onChange(() => (applied += 1));
+    await started.peers(self, { a: server.port }, { catalog: own });
+    await eventually('revision 5 is here', () => own.state().revision === 5);
+    expect(own.state().models[0]?.name).toBe('other:latest');
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(applied).toBe(1);
+  });
+
+  test('that cannot be applied is tried again with growing pauses', async () => {
+    const server = await started.server(a, 'a', {
+      catalog: memoryCatalog(newDesiredState(5)),
+      status: () => newStatus('a', { catalogRevision: 5 }),
+    });
+    let tries = 0;
+    const broken = {
+      ...memoryCatalog(),
+      apply: () => {
+        tries += 1;
+        return Promise.reject(new ApiError('disk_full'));
+      },
+    };
+    await started.peers(self, { a: server.port }, { catalog: broken });
+    await eventually('a second try', () => tries >= 2);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(tries).toBeLessThan(8);
+  });
+});
+
+describe('running on a peer', () => {
+  const connect = async (run: RunLocal | undefined, limits: Partial<PollingLimits> = {}) => {
+    const server = await started.server(a, 'a', { ...(run === undefined ? {} : { runLocal: run }) });
+    const peers = await started.peers(self, { a: server.port }, { limits });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    return { server, peers };
+  };
+
+  test('its events arrive in order', async () => {
+    const { peers } = await connect(undefined);
+    expect(await collect(peers.run('a', newRequest(), never))).toEqual([text('hel'), text('lo'), done]);
+  });
+
+  test('its error before the first event arrives with all its facts', async () => {
+    const { peers } = await connect(async function* () {
+      yield* [];
+      throw new ApiError('queue_full', 'All 4 places are taken.', { retryAfterSeconds: 3 });
+    });
+    await expect(collect(peers.run('a', newRequest(), never))).rejects.toMatchObject({
+      code: 'queue_full',
+      message: 'All 4 places are taken.',
+      retryAfterSeconds: 3,
+    });
+  });
+
+  test('its error after the first event arrives after what was said', async () => {
+    const { peers } = await connect(async function* () {
+      yield text('hel');
+      throw new ApiError('runner_crashed');
+    });
+    const seen: InferenceEvent[] = [];
+    const reading = (async () => {
+      for await (const event of peers.run('a', newRequest(), never)) seen.push(event);
+    })();
+    expect(await codeOf(reading)).toBe('runner_crashed');
+    expect(seen).toEqual([text('hel')]);
+  });
+
+  test('a peer that dies in mid-stream is agent_unreachable', async () => {
+    const { server, peers } = await connect(async function* (_request, signal) {
+      yield text('hel');
+      await untilAborted(signal);
+    });
+    const seen: InferenceEvent[] = [];
+    const reading = (async () => {
+      for await (const event of peers.run('a', newRequest(), never)) {
+        seen.push(event);
+        void server.stop();
+      }
+    })();
+    expect(await codeOf(reading)).toBe('agent_unreachable');
+    expect(seen).toEqual([text('hel')]);
+  });
+
+  test('a peer that nobody knows, and one that does not listen, is agent_unreachable', async () => {
+    const { server, peers } = await connect(undefined);
+    expect(await codeOf(collect(peers.run('nobody', newRequest(), never)))).toBe('agent_unreachable');
+    await server.stop();
+    expect(await codeOf(collect(peers.run('a', newRequest(), never)))).toBe('agent_unreachable');
+  });
+
+  test.each([
+    ['before its first event', []],
+    ['in mid-stream', [text('hel')]],
+  ])('leaving %s ends the work there', async (_when, first) => {
+    let running = 0;
+    const { peers } = await connect(async function* (_request, signal) {
+      running += 1;
+      try {
+        yield* first;
+        await untilAborted(signal);
+      } finally {
+        running -= 1;
+      }
+    });
+    const leave = new AbortController();
+    const reading = codeOf(collect(peers.run('a', newRequest(), leave.signal)));
+    await eventually('the work runs', () => running === 1);
+    leave.abort(new ApiError('deadline_exceeded'));
+    expect(await reading).toBe('deadline_exceeded');
+    await eventually('the work has ended', () => running === 0);
+  });
+
+  test('ending the loop early ends the work there, too', async () => {
+    let running = 0;
+    const { peers } = await connect(async function* (_request, signal) {
+      running += 1;
+      try {
+        yield text('hel');
+        await untilAborted(signal);
+      } finally {
+        running -= 1;
+      }
+    });
+    for await (const event of peers.run('a', newRequest(), never)) {
+      expect(event).toEqual(text('hel'));
+      break;
+    }
+    await eventually('the work has ended', () => running === 0);
+  });
+
+  test.each([
+    [{ firstByteMs: 100 }, [], 'no answer within 100 ms'],
+    [{ idleMs: 100 }, [text('hel')], 'no byte within 100 ms'],
+  ])('limits %j end a silent stream', async (limits, first, sentence) => {
+    const { peers } = await connect(async function* (_request, signal) {
+      yield* first;
+      await untilAborted(signal);
+    }, limits);
+    await expect(collect(peers.run('a', newRequest(), never))).rejects.toMatchObject({
+      code: 'agent_unreachable',
+      message: expect.stringContaining(sentence) as string,
+    });
+  });
+
+  test('a silent stream fails once its peer has been offline for some time', async () => {
+    let answering = true;
+    const server = await started.server(a, 'a', {
+      status: () => {
+        if (!answering) throw new Error('hangs');
+        return newStatus('a');
+      },
+      runLocal: async function* (_request, signal) {
+        yield* [];
+        await untilAborted(signal);
+      },
+    });
+    const peers = await started.peers(self, { a: server.port }, { limits: { lostPeerMs: 100 } });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    const reading = codeOf(collect(peers.run('a', newRequest(), never)));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answering = false;
+    expect(await reading).toBe('agent_unreachable');
+  });
+
+  test('100 streams at once, on kept connections', async () => {
+    const { peers } = await connect(async function* (request) {
+      for (let index = 0; index < 20; index += 1) {
+        yield text(`${request.id}:${index} `);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      yield done;
+    });
+    const run = async (id: string): Promise<string> =>
+      (await collect(peers.run('a', newRequest({ id }), never)))
+        .map((event) => (event.type === 'text' ? event.text : event.type))
+        .join('');
+    for (const round of ['x', 'y']) {
+      const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => run(`${round}${index}`)));
+      answers.forEach((answer, index) => {
+        const parts = Array.from({ length: 20 }, (_, at) => `${round}${index}:${at} `);
+        expect(answer).toBe(`${parts.join('')}done`);
+      });
+    }
+  });
+});

@@ -1,0 +1,389 @@
+import { performance } from 'node:perf_hooks';
+import {
+  ApiError,
+  AgentStatus,
+  compileValidator,
+  DesiredState,
+  describeProblems,
+  internalPaths,
+} from '@ollamamax/api';
+import type { InferenceEvent, InferenceRequest, ModelShow, Validator } from '@ollamamax/api';
+import { backoffDelay, sleep } from '@ollamamax/common';
+import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Discovery, PeerAddress } from './discovery.ts';
+import { createPeerLink } from './peer-link.ts';
+import type { PeerLink } from './peer-link.ts';
+import type { Peer, Peers } from './peers.ts';
+import { streamInference } from './inference-stream.ts';
+
+/** Bounds of polling. Times in milliseconds, sizes in bytes. */
+export interface PollingLimits {
+  readonly connectMs: number;
+  readonly statusMs: number;
+  readonly statusBytes: number;
+  readonly desiredStateBytes: number;
+  readonly showMs: number;
+  readonly showBytes: number;
+  /** Longest pause between two polls of an offline peer, and between two failed look-ups. */
+  readonly maxBackoffMs: number;
+  /** A peer is offline after so many missed polls. */
+  readonly missedPolls: number;
+  readonly discoveryMs: number;
+  /** A peer whose address is no longer found is forgotten so long after its last answer. */
+  readonly forgetMs: number;
+  readonly maxStreams: number;
+  /** Time until a stream's answer begins; 0: no limit (a long prompt sends nothing). */
+  readonly firstByteMs: number;
+  /** Longest pause inside a stream; 0: no limit. */
+  readonly idleMs: number;
+  /** A silent stream fails when its peer has been offline for so long. */
+  readonly lostPeerMs: number;
+}
+
+export const defaultPollingLimits: PollingLimits = {
+  connectMs: 2000,
+  statusMs: 2000,
+  statusBytes: 4 * 1024 * 1024,
+  desiredStateBytes: 8 * 1024 * 1024,
+  showMs: 15_000,
+  showBytes: 64 * 1024 * 1024,
+  maxBackoffMs: 5000,
+  missedPolls: 3,
+  discoveryMs: 5000,
+  forgetMs: 60_000,
+  maxStreams: 1024,
+  firstByteMs: 0,
+  idleMs: 0,
+  lostPeerMs: 10_000,
+};
+
+export interface PollingPeersOptions {
+  readonly selfId: string;
+  readonly cluster: string;
+  readonly tls: TlsMaterial;
+  readonly discovery: Discovery;
+  readonly pollMs: number;
+  /** A newer desired state seen at a peer is taken over into it. */
+  readonly catalog: Catalog;
+  readonly log: Logger;
+  readonly limits?: Partial<PollingLimits>;
+}
+
+/** One address, its poll loop and what it last said. */
+interface Entry {
+  readonly target: PeerAddress;
+  readonly link: PeerLink;
+  readonly stopped: AbortController;
+  id: string | undefined;
+  online: boolean;
+  missed: number;
+  status: AgentStatus | undefined;
+  lastSeen: string | undefined;
+  /** Monotonic time of the last answer, of the start before the first. */
+  heardAt: number;
+  /** Monotonic time since when it is offline. */
+  offlineAt: number | undefined;
+  found: boolean;
+  lastProblem: string | undefined;
+  /** Ends the pause before the next poll. */
+  wake: () => void;
+  /** Cuts silent streams, once the peer is lost. */
+  readonly streams: Set<(lostSince: number) => void>;
+}
+
+const validateStatus = compileValidator(AgentStatus);
+const validateDesiredState = compileValidator(DesiredState);
+
+const checked = <T>(validator: Validator<T>, value: unknown): T => {
+  const result = validator(value);
+  if (result.ok) return result.value;
+  throw new Error(`its answer is not understood: ${describeProblems(result.problems.slice(0, 3))}`);
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Everything but figures that change with every poll. */
+const visiblePart = ({ load: _load, resources: _resources, ...rest }: AgentStatus): string =>
+  JSON.stringify(rest);
+
+/** Peers behind mutual TLS, asked for their status about once a second. */
+export const createPollingPeers = (options: PollingPeersOptions): Peers & Component => {
+  const limits = { ...defaultPollingLimits, ...options.limits };
+  const { catalog, log, pollMs, selfId } = options;
+  const entries = new Map<string, Entry>();
+  const listeners = new Set<() => void>();
+  const stopped = new AbortController();
+  const loops = new Set<Promise<void>>();
+  let loadTick: NodeJS.Timeout | undefined;
+  let adoption: { busy: boolean; failures: number; notBefore: number } = {
+    busy: false,
+    failures: 0,
+    notBefore: 0,
+  };
+
+  const notify = (): void => {
+    clearTimeout(loadTick);
+    loadTick = undefined;
+    for (const listener of listeners) listener();
+  };
+  /** Changed figures are told at most once per poll interval. */
+  const notifyLoad = (): void => {
+    loadTick ??= setTimeout(notify, pollMs).unref();
+  };
+
+  const adoptNewer = async (entry: Entry, revision: number): Promise<void> => {
+    if (adoption.busy || revision <= catalog.state().revision || performance.now() < adoption.notBefore)
+      return;
+    adoption.busy = true;
+    try {
+      const signal = AbortSignal.any([entry.stopped.signal, AbortSignal.timeout(limits.showMs)]);
+      const { value } = await entry.link.json(
+        { method: 'GET', path: internalPaths.desiredState, signal },
+        limits.desiredStateBytes,
+      );
+      const { changed } = await catalog.apply(checked(validateDesiredState, value));
+      if (changed) log.info('desired state taken over', { from: entry.id, revision });
+      adoption = { busy: false, failures: 0, notBefore: 0 };
+    } catch (error) {
+      const delay = backoffDelay(adoption.failures, { minMs: pollMs, maxMs: 60_000 });
+      adoption = { busy: false, failures: adoption.failures + 1, notBefore: performance.now() + delay };
+      if (!stopped.signal.aborted)
+        log.warn('desired state of a peer could not be taken over', { from: entry.id, revision, error });
+    }
+  };
+
+  const answered = (entry: Entry, status: AgentStatus): void => {
+    const visible =
+      !entry.online || entry.status === undefined || visiblePart(entry.status) !== visiblePart(status);
+    if (!entry.online) log.info('peer is online', { peer: status.id, address: entry.target.address });
+    Object.assign(entry, {
+      id: status.id,
+      online: true,
+      missed: 0,
+      status,
+      lastSeen: new Date().toISOString(),
+      heardAt: performance.now(),
+      offlineAt: undefined,
+      lastProblem: undefined,
+    });
+    if (status.id === selfId) return;
+    if (visible) notify();
+    else notifyLoad();
+    // On its own: a slow transfer must not look like a missed poll.
+    const work = adoptNewer(entry, status.catalogRevision).finally(() => loops.delete(work));
+    loops.add(work);
+  };
+
+  const missed = (entry: Entry, error: unknown): void => {
+    entry.missed += 1;
+    const problem = messageOf(error);
+    if (problem !== entry.lastProblem)
+      log.debug('peer did not answer', { peer: entry.id, address: entry.target.address, problem });
+    entry.lastProblem = problem;
+    if (entry.missed < limits.missedPolls) return;
+    if (entry.online) {
+      entry.online = false;
+      entry.offlineAt = performance.now();
+      log.warn('peer is offline', { peer: entry.id, address: entry.target.address, problem });
+      notify();
+    }
+    if (entry.offlineAt !== undefined && performance.now() - entry.offlineAt >= limits.lostPeerMs)
+      for (const cut of entry.streams) cut(entry.offlineAt);
+  };
+
+  const poll = async (entry: Entry): Promise<void> => {
+    const signal = AbortSignal.any([entry.stopped.signal, AbortSignal.timeout(limits.statusMs)]);
+    try {
+      const { value, peerId } = await entry.link.json(
+        { method: 'GET', path: internalPaths.status, signal },
+        limits.statusBytes,
+      );
+      const status = checked(validateStatus, value);
+      if (status.id !== peerId)
+        throw new Error(`it calls itself ${status.id}, but its certificate is that of ${peerId}`);
+      if (status.cluster !== options.cluster) throw new Error(`it belongs to cluster ${status.cluster}`);
+      answered(entry, status);
+    } catch (error) {
+      if (entry.stopped.signal.aborted) return;
+      missed(entry, signal.aborted ? new Error(`no status within ${limits.statusMs} ms`) : error);
+    }
+  };
+
+  const pause = async (entry: Entry): Promise<void> => {
+    const failing = entry.missed - limits.missedPolls;
+    const base =
+      failing < 0
+        ? pollMs
+        : Math.max(pollMs, backoffDelay(failing, { minMs: pollMs, maxMs: limits.maxBackoffMs }));
+    const delay = Math.min(base, Math.max(pollMs, limits.maxBackoffMs)) * (0.9 + Math.random() * 0.2);
+    const woken = new AbortController();
+    const earliest = performance.now() + Math.min(50, pollMs);
+    entry.wake = () => woken.abort();
+    await sleep(delay, AbortSignal.any([entry.stopped.signal, woken.signal])).catch(() => undefined);
+    const early = earliest - performance.now();
+    if (woken.signal.aborted && early > 0) await sleep(early, entry.stopped.signal).catch(() => undefined);
+  };
+
+  const follow = async (entry: Entry): Promise<void> => {
+    while (!entry.stopped.signal.aborted) {
+      await poll(entry);
+      await pause(entry);
+    }
+  };
+
+  const add = (target: PeerAddress): void => {
+    const entry: Entry = {
+      target,
+      link: createPeerLink({
+        target,
+        cluster: options.cluster,
+        tls: options.tls,
+        connectMs: limits.connectMs,
+        maxStreams: limits.maxStreams,
+      }),
+      stopped: new AbortController(),
+      id: target.id,
+      online: false,
+      missed: 0,
+      status: undefined,
+      lastSeen: undefined,
+      heardAt: performance.now(),
+      offlineAt: undefined,
+      found: true,
+      lastProblem: undefined,
+      wake: () => undefined,
+      streams: new Set(),
+    };
+    entries.set(target.address, entry);
+    const loop = follow(entry).finally(() => loops.delete(loop));
+    loops.add(loop);
+  };
+
+  const forget = (entry: Entry): void => {
+    entries.delete(entry.target.address);
+    entry.stopped.abort();
+    entry.link.close();
+    if (entry.id !== undefined && entry.id !== selfId) {
+      log.info('peer is gone', { peer: entry.id, address: entry.target.address });
+      notify();
+    }
+  };
+
+  const refresh = async (): Promise<void> => {
+    const found = await options.discovery(stopped.signal);
+    if (stopped.signal.aborted) return;
+    const addresses = new Set(found.map((target) => target.address));
+    for (const entry of [...entries.values()]) {
+      entry.found = addresses.has(entry.target.address);
+      if (!entry.found && !entry.online && performance.now() - entry.heardAt >= limits.forgetMs)
+        forget(entry);
+    }
+    for (const target of found) if (target.id !== selfId && !entries.has(target.address)) add(target);
+  };
+
+  const discover = async (): Promise<void> => {
+    for (let failures = 0; !stopped.signal.aborted;) {
+      try {
+        await refresh();
+        failures = 0;
+      } catch (error) {
+        if (failures === 0) log.warn('peers cannot be looked up', { error });
+        failures += 1;
+      }
+      const delay =
+        failures === 0
+          ? limits.discoveryMs
+          : backoffDelay(failures - 1, { minMs: 250, maxMs: limits.maxBackoffMs });
+      await sleep(delay, stopped.signal).catch(() => undefined);
+    }
+  };
+
+  /** One entry per agent: the one that answered last, when an agent has (or had) several addresses. */
+  const byId = (): Map<string, Entry> => {
+    const best = new Map<string, Entry>();
+    for (const entry of entries.values()) {
+      if (entry.id === undefined || entry.id === selfId) continue;
+      const other = best.get(entry.id);
+      const better =
+        other === undefined ||
+        (entry.online !== other.online ? entry.online : !entry.online && entry.heardAt > other.heardAt);
+      if (better) best.set(entry.id, entry);
+    }
+    return best;
+  };
+
+  const entryOf = (peerId: string): Entry => {
+    const entry = byId().get(peerId);
+    if (entry === undefined) throw new ApiError('agent_unreachable', `Agent ${peerId} is not known here.`);
+    return entry;
+  };
+
+  const bounded = (signal: AbortSignal, ms: number): AbortSignal =>
+    AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+
+  return {
+    name: 'peers',
+    start: () => {
+      const loop = discover().finally(() => loops.delete(loop));
+      loops.add(loop);
+      return Promise.resolve();
+    },
+    stop: async () => {
+      stopped.abort();
+      clearTimeout(loadTick);
+      for (const entry of entries.values()) {
+        entry.stopped.abort();
+        entry.link.close();
+      }
+      await Promise.all(loops);
+    },
+    list: () =>
+      [...byId()].map(([id, entry]): Peer => ({
+        id,
+        address: entry.target.address,
+        online: entry.online,
+        lastSeen: entry.lastSeen,
+        status: entry.status,
+      })),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    run: async function* (
+      peerId: string,
+      request: InferenceRequest,
+      signal: AbortSignal,
+    ): AsyncGenerator<InferenceEvent> {
+      const entry = entryOf(peerId);
+      try {
+        yield* streamInference({ link: entry.link, peerId, request, signal, limits, streams: entry.streams });
+      } catch (error) {
+        // Whatever went wrong with the peer, its next status says more; a refused one should not wait for it.
+        if (!signal.aborted) entry.wake();
+        throw error;
+      }
+    },
+    show: async (peerId, name, verbose, signal) => {
+      const path = `${internalPaths.show.replace(':name', encodeURIComponent(name))}?verbose=${verbose}`;
+      const call = {
+        method: 'GET',
+        path,
+        signal: bounded(signal, limits.showMs),
+        expectedId: peerId,
+      } as const;
+      const { value } = await entryOf(peerId).link.json(call, limits.showBytes);
+      return value as ModelShow;
+    },
+    desiredState: async (peerId, signal) => {
+      const call = {
+        method: 'GET',
+        path: internalPaths.desiredState,
+        signal: bounded(signal, limits.showMs),
+        expectedId: peerId,
+      } as const;
+      const { value } = await entryOf(peerId).link.json(call, limits.desiredStateBytes);
+      return checked(validateDesiredState, value);
+    },
+  };
+};

@@ -1,0 +1,135 @@
+import { canonicalModelName } from '@ollamamax/api';
+import type {
+  AgentStatus,
+  ClusterEventValue,
+  DesiredState,
+  MetricsEventValue,
+  ModelEventValue,
+} from '@ollamamax/api';
+import type { Peer } from '../p2p/peers.ts';
+
+/** A model of the cluster with what Ollama's listing shows of it besides. */
+export interface ClusterModel extends ModelEventValue {
+  /** ISO time of the newest file. */
+  readonly modifiedAt?: string;
+}
+
+const defaultReplicas = 3;
+
+const clusterValue = (
+  id: string,
+  phase: ClusterEventValue['phase'],
+  status: AgentStatus | undefined,
+  lastSeen: string,
+): ClusterEventValue => ({
+  id,
+  phase,
+  version: status?.version ?? '',
+  apiUrl: status?.apiUrl ?? '',
+  ...(status?.dashboardUrl === undefined ? {} : { dashboardUrl: status.dashboardUrl }),
+  startedAt: status?.startedAt ?? '',
+  lastSeen,
+  cpuCores: status?.resources.cpuCores ?? 0,
+  memoryTotalBytes: status?.resources.memoryTotalBytes ?? 0,
+  memoryAvailableBytes: status?.resources.memoryAvailableBytes ?? 0,
+  residentBytes: status?.resources.residentBytes ?? 0,
+  catalogRevision: status?.catalogRevision ?? 0,
+});
+
+/** Every agent known here, sorted by id. One that never answered has empty texts and zeros. */
+export const mergeAgents = (self: AgentStatus, peers: readonly Peer[], now: string): ClusterEventValue[] =>
+  [
+    clusterValue(self.id, self.phase, self, now),
+    ...peers.map((peer) =>
+      clusterValue(
+        peer.id,
+        peer.online && peer.status !== undefined ? peer.status.phase : 'offline',
+        peer.status,
+        peer.lastSeen ?? '',
+      ),
+    ),
+  ].sort((a, b) => (a.id < b.id ? -1 : 1));
+
+/** Figures of the agents that answer, by id. */
+export const mergeMetrics = (
+  self: AgentStatus,
+  peers: readonly Peer[],
+  now: string,
+): Record<string, MetricsEventValue> =>
+  Object.fromEntries([
+    [self.id, { at: now, ...self.load }],
+    ...peers.flatMap((peer) =>
+      peer.online && peer.status !== undefined
+        ? [[peer.id, { at: peer.lastSeen ?? now, ...peer.status.load }] as const]
+        : [],
+    ),
+  ]);
+
+/** The models the cluster is to have, as the agents that answer say they are; sorted by name. */
+export const mergeModels = (
+  desired: DesiredState,
+  self: AgentStatus,
+  peers: readonly Peer[],
+): ClusterModel[] => {
+  const online = [
+    self,
+    ...peers.flatMap((peer) => (peer.online && peer.status !== undefined ? [peer.status] : [])),
+  ].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return desired.models
+    .map((spec): ClusterModel => {
+      const name = canonicalModelName(spec.name);
+      const copies = online.flatMap((agent) =>
+        agent.models.filter((model) => model.name === name).map((model) => ({ id: agent.id, model })),
+      );
+      // A ready copy knows best; the others fill in what it may lack.
+      const byTrust = copies
+        .map(({ model }) => model)
+        .sort((a, b) => Number(b.state === 'ready') - Number(a.state === 'ready'));
+      const digest = byTrust.find((model) => model.digest !== undefined)?.digest ?? spec.sha256;
+      const details = byTrust.find((model) => model.details !== undefined)?.details;
+      const modifiedAt = byTrust
+        .flatMap((model) => (model.modifiedAt === undefined ? [] : [model.modifiedAt]))
+        .sort()
+        .at(-1);
+      return {
+        name,
+        ...(digest === undefined ? {} : { digest }),
+        sizeBytes: byTrust[0]?.sizeBytes ?? 0,
+        replicasDesired: Math.min(spec.replicas ?? defaultReplicas, peers.length + 1),
+        replicasReady: byTrust.filter((model) => model.state === 'ready').length,
+        ...(details === undefined ? {} : { details }),
+        ...(modifiedAt === undefined ? {} : { modifiedAt }),
+        agents: copies.map(({ id, model }) => ({
+          id,
+          state: model.state,
+          completedBytes: model.completedBytes,
+          sizeBytes: model.sizeBytes,
+          ...(model.error === undefined ? {} : { error: model.error }),
+          ...(model.resident === undefined ? {} : { resident: model.resident }),
+        })),
+      };
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+};
+
+export interface ClusterViewOptions {
+  /** This agent's own status, as its peers get it. */
+  readonly status: () => AgentStatus;
+  readonly peers: { list(): readonly Peer[] };
+  readonly catalog: { state(): DesiredState };
+  readonly now: () => Date;
+}
+
+/** The cluster as this agent sees it now. Reading is cheap and never waits. */
+export interface ClusterView {
+  agents(): readonly ClusterEventValue[];
+  models(): readonly ClusterModel[];
+  /** By agent id. */
+  metrics(): Readonly<Record<string, MetricsEventValue>>;
+}
+
+export const createClusterView = (options: ClusterViewOptions): ClusterView => ({
+  agents: () => mergeAgents(options.status(), options.peers.list(), options.now().toISOString()),
+  models: () => mergeModels(options.catalog.state(), options.status(), options.peers.list()),
+  metrics: () => mergeMetrics(options.status(), options.peers.list(), options.now().toISOString()),
+});

@@ -1,0 +1,243 @@
+import { ApiError, canonicalModelName, isApiError } from '@ollamamax/api';
+import type {
+  DesiredState,
+  ErrorCode,
+  InferenceEvent,
+  InferenceRequest,
+  ModelShow,
+  ModelState,
+} from '@ollamamax/api';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { InferenceEngine } from '../inference/engine.ts';
+import type { ModelStore } from '../models/model-store.ts';
+import type { Peer, Peers } from '../p2p/peers.ts';
+import type { LocalRunner } from './local-runner.ts';
+import { pickHolder } from './pick-holder.ts';
+import type { HolderCandidate } from './pick-holder.ts';
+
+export interface DispatcherOptions {
+  readonly selfId: string;
+  readonly engine: InferenceEngine;
+  readonly models: ModelStore;
+  readonly peers: Peers;
+  readonly catalog: Catalog;
+  readonly local: LocalRunner;
+  /** Phase of this agent. */
+  readonly phase: () => HolderCandidate['phase'];
+}
+
+export interface DispatchHooks {
+  /** The agent that serves the request, told just before its first event. */
+  readonly onServedBy?: (agentId: string) => void;
+}
+
+/** Brings each request to an agent that can serve it: this one, or another at one hop. */
+export interface Dispatcher {
+  /**
+   * Same promises as InferenceEngine.run. Another holder is tried only before the first event.
+   * @throws ApiError model_not_found, model_not_ready, and what the serving agent threw
+   */
+  run(request: InferenceRequest, signal: AbortSignal, hooks?: DispatchHooks): AsyncIterable<InferenceEvent>;
+  /** Facts of a model, from here or from another holder. @throws ApiError model_not_found, model_not_ready */
+  show(name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
+}
+
+const maxTries = 3;
+const defaultSlots = 4;
+
+/** Errors that say something of the agent and nothing of the request: another one may serve it. */
+const placementErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'agent_unreachable',
+  'agent_draining',
+  'model_not_ready',
+  'queue_full',
+  'insufficient_memory',
+]);
+
+/** A request on its way to a peer whose status may not know it yet. */
+interface Attempt {
+  readonly statusBefore: Peer['status'];
+}
+
+export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
+  const { selfId, engine, models, peers, catalog, local } = options;
+  const attempts = new Map<string, Set<Attempt>>();
+  let known: { readonly state: DesiredState; readonly names: ReadonlySet<string> } | undefined;
+
+  const assertKnown = (name: string): void => {
+    const state = catalog.state();
+    if (known?.state !== state)
+      known = { state, names: new Set(state.models.map((model) => canonicalModelName(model.name))) };
+    if (!known.names.has(name))
+      throw new ApiError('model_not_found', `model '${name}' not found`, { param: 'model' });
+  };
+
+  /** What this entry has sent to a peer since the status at hand was made. */
+  const sentSince = (peer: Peer): number => {
+    let count = 0;
+    for (const attempt of attempts.get(peer.id) ?? []) if (attempt.statusBefore === peer.status) count += 1;
+    return count;
+  };
+
+  const localCandidate = (name: string): HolderCandidate | undefined => {
+    const status = models.list().find((model) => model.name === name);
+    if (status === undefined) return undefined;
+    const resident = engine.resident();
+    const own = resident.get(name);
+    let busy = 0;
+    for (const model of resident.values()) busy += model.busySlots + model.queued;
+    return {
+      id: selfId,
+      local: true,
+      online: true,
+      phase: options.phase(),
+      state: status.state,
+      resident: own !== undefined && own.state !== 'unloading',
+      // Requests under way may not have reached the runner's own count yet.
+      load: Math.max(busy, local.active()),
+      slots: own?.slots ?? catalog.state().settings.parallel ?? defaultSlots,
+    };
+  };
+
+  const peerCandidate = (peer: Peer, name: string): HolderCandidate | undefined => {
+    const model = peer.status?.models.find((candidate) => candidate.name === name);
+    if (peer.status === undefined || model === undefined) return undefined;
+    const load = peer.status.models.reduce(
+      (sum, { resident }) => sum + (resident === undefined ? 0 : resident.busySlots + resident.queued),
+      0,
+    );
+    return {
+      id: peer.id,
+      local: false,
+      online: peer.online,
+      phase: peer.status.phase,
+      state: model.state,
+      resident: model.resident !== undefined && model.resident.state !== 'unloading',
+      load: load + sentSince(peer),
+      slots: model.resident?.slots ?? catalog.state().settings.parallel ?? defaultSlots,
+    };
+  };
+
+  const candidatesFor = (name: string): HolderCandidate[] =>
+    [localCandidate(name), ...peers.list().map((peer) => peerCandidate(peer, name))].filter(
+      (candidate) => candidate !== undefined,
+    );
+
+  const nobody = (name: string, candidates: readonly HolderCandidate[]): ApiError => {
+    const stateOf = (candidate: HolderCandidate): ModelState | 'offline' =>
+      candidate.online ? candidate.state : 'offline';
+    const states = candidates.map((candidate) => `${candidate.id} ${stateOf(candidate)}`).join(', ');
+    return new ApiError(
+      'model_not_ready',
+      `No agent can serve ${name} yet: ${states === '' ? 'it is not placed anywhere' : states}.`,
+      { retryAfterSeconds: 2 },
+    );
+  };
+
+  async function* runOn(
+    holder: string,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent> {
+    if (holder === selfId) {
+      yield* local.run(request, signal);
+      return;
+    }
+    const attempt: Attempt = { statusBefore: peers.list().find((peer) => peer.id === holder)?.status };
+    const running = attempts.get(holder) ?? new Set();
+    attempts.set(holder, running.add(attempt));
+    try {
+      yield* peers.run(holder, request, signal);
+    } finally {
+      running.delete(attempt);
+      if (running.size === 0 && attempts.get(holder) === running) attempts.delete(holder);
+    }
+  }
+
+  /** Unloads wherever it may be: a status can be a poll old, so every agent that has the file is asked. */
+  async function* unload(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent> {
+    const holders = candidatesFor(request.model).filter((candidate) => candidate.online);
+    const lastOf = async (holder: string): Promise<InferenceEvent | undefined> => {
+      let last: InferenceEvent | undefined;
+      for await (const event of runOn(holder, request, signal)) last = event;
+      return last;
+    };
+    const results = await Promise.allSettled(holders.map((holder) => lastOf(holder.id)));
+    const failed = results.find(
+      (result) =>
+        // An agent that is gone holds nothing in memory.
+        result.status === 'rejected' &&
+        !(isApiError(result.reason) && result.reason.code === 'agent_unreachable'),
+    );
+    if (failed?.status === 'rejected') throw failed.reason;
+    const done = results.find((result) => result.status === 'fulfilled' && result.value !== undefined);
+    if (done?.status !== 'fulfilled' || done.value === undefined) throw nobody(request.model, holders);
+    yield done.value;
+  }
+
+  async function* run(
+    request: InferenceRequest,
+    signal: AbortSignal,
+    hooks: DispatchHooks = {},
+  ): AsyncGenerator<InferenceEvent> {
+    assertKnown(request.model);
+    if (request.input.kind === 'unload') {
+      yield* unload(request, signal);
+      return;
+    }
+    const excluded = new Set<string>();
+    let crashed = false;
+    let lastError: ApiError | undefined;
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const candidates = candidatesFor(request.model);
+      const holder = pickHolder(candidates, request.id, excluded)?.id;
+      if (holder === undefined) throw lastError ?? nobody(request.model, candidates);
+      let begun = false;
+      try {
+        for await (const event of runOn(holder, request, signal)) {
+          if (!begun) hooks.onServedBy?.(holder);
+          begun = true;
+          yield event;
+        }
+        return;
+      } catch (error) {
+        if (begun || signal.aborted || !isApiError(error)) throw error;
+        lastError = error;
+        if (error.code === 'runner_crashed' && !crashed) {
+          // Once: a request that kills runners must not go through the whole cluster.
+          crashed = true;
+          const others = pickHolder(candidates, request.id, new Set([...excluded, holder]));
+          if (others !== undefined) excluded.add(holder);
+        } else if (placementErrors.has(error.code)) {
+          excluded.add(holder);
+        } else {
+          throw error;
+        }
+      }
+    }
+    throw lastError ?? nobody(request.model, []);
+  }
+
+  const show = async (name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow> => {
+    assertKnown(name);
+    if (models.list().some((model) => model.name === name && model.state === 'ready'))
+      return models.show(name, verbose);
+    const excluded = new Set<string>([selfId]);
+    let lastError: ApiError | undefined;
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const candidates = candidatesFor(name);
+      const holder = pickHolder(candidates, name, excluded)?.id;
+      if (holder === undefined) throw lastError ?? nobody(name, candidates);
+      try {
+        return await peers.show(holder, name, verbose, signal);
+      } catch (error) {
+        if (signal.aborted || !isApiError(error) || !placementErrors.has(error.code)) throw error;
+        lastError = error;
+        excluded.add(holder);
+      }
+    }
+    throw lastError ?? nobody(name, []);
+  };
+
+  return { run, show };
+};

@@ -1,0 +1,64 @@
+import { ApiError } from '@ollamamax/api';
+import type { InferenceEvent, InferenceRequest } from '@ollamamax/api';
+import type { InferenceEngine } from '../inference/engine.ts';
+import type { ModelStore } from '../models/model-store.ts';
+
+export interface LocalRunnerOptions {
+  readonly selfId: string;
+  readonly engine: InferenceEngine;
+  readonly models: ModelStore;
+  /** False once this agent drains and its delay for load balancers is over. */
+  readonly accepting: () => boolean;
+}
+
+/** Runs requests on this agent's own runners: those that came in here, and those other agents sent. */
+export interface LocalRunner {
+  /** @throws ApiError agent_draining, model_not_ready, and those of InferenceEngine.run */
+  run(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
+  /** Requests it works on now, waiting ones included. */
+  active(): number;
+}
+
+const nothingUsed = {
+  promptTokens: 0,
+  cachedPromptTokens: 0,
+  completionTokens: 0,
+  loadNs: 0,
+  queueNs: 0,
+  promptNs: 0,
+  evalNs: 0,
+  totalNs: 0,
+};
+
+export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
+  const { engine, models } = options;
+  let active = 0;
+
+  const notReady = (name: string): ApiError => {
+    const status = models.list().find((model) => model.name === name);
+    const state = status === undefined ? 'not placed there' : status.state;
+    return new ApiError('model_not_ready', `${name} is not ready on agent ${options.selfId}: ${state}.`, {
+      retryAfterSeconds: 1,
+    });
+  };
+
+  async function* run(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent> {
+    if (request.input.kind === 'unload') {
+      // Works while draining and for a model that is no longer placed here: it only gives memory back.
+      await engine.unload(request.model);
+      yield { type: 'done', reason: 'unload', usage: nothingUsed };
+      return;
+    }
+    if (!options.accepting()) throw new ApiError('agent_draining', undefined, { retryAfterSeconds: 1 });
+    const model = models.get(request.model);
+    if (model === undefined) throw notReady(request.model);
+    active += 1;
+    try {
+      yield* engine.run(model, request, signal);
+    } finally {
+      active -= 1;
+    }
+  }
+
+  return { run, active: () => active };
+};
