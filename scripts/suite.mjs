@@ -11,6 +11,8 @@ import { jestArguments } from './jest-arguments.mjs';
 const suiteDeadlineMs = 25 * 60_000;
 /** How long Jest may take to end after its last test. What keeps it longer is a handle that a test left open. */
 const endingDeadlineMs = 30_000;
+/** Jest ends with 1 when a test failed, which its report says better. */
+const testsFailed = 'ended with failures';
 
 /**
  * @param {{ project: string, options: string[], env: NodeJS.ProcessEnv, onStart: (group: number) => void }} suite
@@ -29,11 +31,11 @@ export async function runSuite({ project, options, env, onStart }) {
   rmSync(path, { force: true });
   if (report === undefined)
     return { passed: 0, failed: 1, skipped: 0, remark: ending ?? 'ended without a report' };
-  const unexplained = report.failed === 0 && ending !== undefined;
+  const unexplained = ending !== undefined && (report.failed === 0 || ending !== testsFailed);
   return {
     ...report,
-    failed: unexplained ? 1 : report.failed,
-    ...(ending === undefined ? {} : { remark: ending }),
+    failed: report.failed + (unexplained ? 1 : 0),
+    ...(ending === undefined || ending === testsFailed ? {} : { remark: ending }),
   };
 }
 
@@ -84,9 +86,9 @@ function run(args, env, reportPath, onStart) {
   });
 }
 
-/** @param {number | null} code Jest ends with 1 when a test failed; other codes mean that Jest itself did. */
+/** @param {number | null} code */
 function describeCode(code) {
-  return code === 1 ? 'ended with failures' : `ended with code ${code ?? 'unknown'}`;
+  return code === 1 ? testsFailed : `ended with code ${code ?? 'unknown'}`;
 }
 
 /** @param {number} group */
