@@ -1,0 +1,249 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  ApiError,
+  canonicalModelName,
+  isApiError,
+  type ClusterSettings,
+  type ModelShow,
+  type ModelSpec,
+  type ModelStatus,
+} from '@ollamamax/api';
+import type { Component, Logger } from '@ollamamax/common';
+import type { EngineModel } from '../inference/engine.ts';
+import { BlobDirectory } from './blob-directory.ts';
+import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
+import { Limiter } from './limiter.ts';
+import { modelInfo, readModelFacts } from './model-facts.ts';
+import type { ModelStore } from './model-store.ts';
+import { type ModelStoreLimits, PlacedModel, sameBytes } from './placed-model.ts';
+
+export interface ModelStoreOptions {
+  /** State of this agent. */
+  readonly dataDir: string;
+  /** Downloaded files go to `<modelDir>/blobs`; not shared with another running agent. */
+  readonly modelDir: string;
+  /** What is placed on this agent now; called at start and after every notice. */
+  readonly placed: () => readonly ModelSpec[];
+  /** Gives notice of changes of `placed` or `settings`. Returns the unsubscribe function. */
+  readonly onPlacedChange: (listener: () => void) => () => void;
+  readonly settings: () => ClusterSettings;
+  readonly logger: Logger;
+  readonly limits?: Partial<LocalModelStoreLimits>;
+}
+
+export interface LocalModelStoreLimits extends ModelStoreLimits {
+  /** Files downloaded or hashed at a time. */
+  readonly concurrency: number;
+  /** How long the file of a model that is no longer placed here is kept, in case it comes back. */
+  readonly unusedBlobMs: number;
+  /** Age at which what is left of a broken download is removed. */
+  readonly stalePartialMs: number;
+}
+
+const day = 24 * 60 * 60 * 1000;
+
+const defaultLimits: LocalModelStoreLimits = {
+  concurrency: 2,
+  checkMs: 10_000,
+  retry: { minMs: 1000, maxMs: 60_000 },
+  slowRetryMs: 60_000,
+  progressMs: 250,
+  stallMs: 30_000,
+  maxRedirects: 10,
+  reserveBytes: 64 * 1024 * 1024,
+  unusedBlobMs: 10 * 60_000,
+  stalePartialMs: 7 * day,
+};
+
+const defaults = { contextSize: 4096, parallel: 4, maxQueue: 512, keepAliveSeconds: 300 } as const;
+
+const numCtx = (spec: ModelSpec): number | undefined => {
+  const value = spec.parameters?.['num_ctx'];
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
+};
+
+class LocalModelStore implements ModelStore, Component {
+  readonly name = 'model store';
+  readonly #options: ModelStoreOptions;
+  readonly #limits: LocalModelStoreLimits;
+  readonly #logger: Logger;
+  readonly #cache: DigestCache;
+  readonly #blobs: BlobDirectory;
+  readonly #work: Limiter;
+  readonly #keyed = new Map<string, Limiter>();
+  readonly #models = new Map<string, PlacedModel>();
+  readonly #listeners = new Set<() => void>();
+  readonly #stopping = new Set<Promise<void>>();
+  #unsubscribe: (() => void) | undefined;
+  #sweeper: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  constructor(options: ModelStoreOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#logger = options.logger.child({ component: this.name });
+    this.#cache = new DigestCache(options.dataDir, this.#logger);
+    this.#blobs = new BlobDirectory(join(options.modelDir, 'blobs'), this.#logger);
+    this.#work = new Limiter(this.#limits.concurrency);
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#blobs.path, { recursive: true });
+    await mkdir(this.#options.dataDir, { recursive: true });
+    await this.#cache.load();
+    await this.#blobs.removeStalePartials(this.#wantedDigests(this.#options.placed()), this.#limits.stalePartialMs);
+    this.#unsubscribe = this.#options.onPlacedChange(() => this.#reconcile());
+    this.#reconcile();
+    this.#sweeper = setInterval(() => this.#sweep(), this.#limits.checkMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe?.();
+    clearInterval(this.#sweeper);
+    for (const model of this.#models.values()) this.#retire(model);
+    this.#models.clear();
+    await this.#sweeping;
+    await Promise.all(this.#stopping);
+  }
+
+  list(): readonly ModelStatus[] {
+    return [...this.#models.values()]
+      .map((model) => model.status())
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  get(name: string): EngineModel | undefined {
+    const model = this.#models.get(name);
+    model?.checkSoon();
+    const ready = model?.ready;
+    if (model === undefined || ready === undefined) return undefined;
+    const { spec } = model;
+    const settings = this.#options.settings();
+    const maxContextSize = ready.details.contextLength;
+    return {
+      name,
+      digest: ready.digest,
+      path: ready.path,
+      sizeBytes: ready.fingerprint.size,
+      contextSize: Math.min(numCtx(spec) ?? settings.contextSize ?? defaults.contextSize, maxContextSize),
+      maxContextSize,
+      parallel: settings.parallel ?? defaults.parallel,
+      maxQueue: settings.maxQueue ?? defaults.maxQueue,
+      keepAliveSeconds: settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
+      ...(spec.template === undefined ? {} : { template: spec.template }),
+      ...(spec.system === undefined ? {} : { system: spec.system }),
+      parameters: spec.parameters ?? {},
+    };
+  }
+
+  async show(name: string, verbose: boolean): Promise<ModelShow> {
+    const model = this.#models.get(name);
+    if (model === undefined) throw new ApiError('model_not_found', `model '${name}' not found`);
+    model.checkSoon();
+    const ready = model.ready;
+    if (ready === undefined) {
+      const { state, error } = model.status();
+      throw new ApiError('model_not_ready', `The model ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`);
+    }
+    const facts = await readModelFacts(ready.path, { verbose }).catch((error: unknown) => {
+      throw isApiError(error) ? this.#changed(name) : error;
+    });
+    if (!sameFingerprint(await fingerprintOf(ready.path), ready.fingerprint)) throw this.#changed(name);
+    return {
+      name,
+      digest: ready.digest,
+      modifiedAt: ready.fingerprint.modifiedAt,
+      details: ready.details,
+      template: ready.template,
+      system: model.spec.system ?? '',
+      license: facts.license,
+      parameters: model.spec.parameters ?? {},
+      modelInfo: modelInfo(facts),
+      tensors: facts.header.tensors.map(({ name: tensor, type, shape }) => ({ name: tensor, type, shape: [...shape] })),
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(name: string): ApiError {
+    return new ApiError('model_not_ready', `The file of ${name} has changed and is verified anew.`);
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        this.#logger.error('A listener to model changes failed.', { error });
+      }
+    }
+  }
+
+  #wantedDigests(specs: readonly ModelSpec[]): Set<string> {
+    return new Set(specs.flatMap((spec) => ('http' in spec.source && spec.sha256 !== undefined ? [spec.sha256] : [])));
+  }
+
+  #reconcile(): void {
+    const wanted = new Map(this.#options.placed().map((spec) => [canonicalModelName(spec.name), spec]));
+    for (const [name, model] of this.#models) {
+      const spec = wanted.get(name);
+      if (spec !== undefined && sameBytes(spec, model.spec)) {
+        model.updateSpec(spec);
+        wanted.delete(name);
+      } else {
+        this.#models.delete(name);
+        this.#retire(model);
+      }
+    }
+    for (const [name, spec] of wanted) {
+      const model = new PlacedModel({
+        name,
+        spec,
+        blobDir: this.#blobs.path,
+        cache: this.#cache,
+        limits: this.#limits,
+        logger: this.#logger,
+        heavy: (key, signal, work) => this.#heavy(key, signal, work),
+        onChange: () => this.#notify(),
+      });
+      this.#models.set(name, model);
+      model.start();
+    }
+    this.#notify();
+  }
+
+  #retire(model: PlacedModel): void {
+    const stopped = model.stop().finally(() => this.#stopping.delete(stopped));
+    this.#stopping.add(stopped);
+  }
+
+  async #heavy<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const keyed = this.#keyed.get(key) ?? new Limiter(1);
+    this.#keyed.set(key, keyed);
+    try {
+      return await keyed.run(signal, () => this.#work.run(signal, work));
+    } finally {
+      if (keyed.idle) this.#keyed.delete(key);
+    }
+  }
+
+  #sweep(): void {
+    const wanted = this.#wantedDigests([...this.#models.values()].map((model) => model.spec));
+    this.#sweeping = this.#sweeping.then(async () => {
+      try {
+        for (const path of await this.#blobs.removeUnused(wanted, this.#limits.unusedBlobMs))
+          await this.#cache.delete(path);
+      } catch (error) {
+        this.#logger.warn('Unused model files could not be removed.', { error });
+      }
+    });
+  }
+}
+
+/** The model files of this agent, from files in place and from http(s) sources. */
+export const createModelStore = (options: ModelStoreOptions): ModelStore & Component =>
+  new LocalModelStore(options);
