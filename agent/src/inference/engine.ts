@@ -12,6 +12,8 @@ export interface EngineModel {
   readonly contextSize: number;
   /** Longest context the model was trained for. */
   readonly maxContextSize: number;
+  /** Bytes of attention state per token of context, when known from the file's metadata; for the memory check. */
+  readonly kvBytesPerToken?: number;
   /** Requests worked on at a time. */
   readonly parallel: number;
   /** Requests that may wait. */

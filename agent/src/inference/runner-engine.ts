@@ -1,0 +1,299 @@
+import { ApiError, isApiError, type InferenceEvent, type InferenceRequest } from '@ollamamax/api';
+import type { Logger } from '@ollamamax/common';
+import type { EngineModel, InferenceEngine } from './engine.ts';
+import { EventChannel } from './event-channel.ts';
+import { toJobFormat, toJobInput } from './job-input.ts';
+import { readAvailableMemory } from './memory-check.ts';
+import { ModelHost, type Lease } from './model-host.ts';
+import type { InferenceObserver } from './observer.ts';
+import { Residency } from './residency.ts';
+import { startRunner } from './runner-process.ts';
+import type { GpuChoice, Job, JobEvent, JobUsage, LoadSpec } from './runner/protocol.ts';
+import { resolveSampling } from './sampling.ts';
+
+export interface RunnerEngineOptions {
+  readonly logger: Logger;
+  /** CPU threads of each runner. */
+  readonly threads: number;
+  readonly gpu: GpuChoice;
+  readonly loadTimeoutMs: number;
+  /** Longest wait for a free slot. */
+  readonly queueTimeoutMs: number;
+  readonly maxLoadedModels: () => number;
+  /** Program of the runner; the one beside this file when left out. */
+  readonly runnerModule?: URL;
+  /** The whole environment of runners; see `runnerEnvironment`. Empty when left out. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly observer?: InferenceObserver;
+  /** UTF-16 units of text a client may leave unread before its generation pauses. */
+  readonly creditWindow?: number;
+  /** How long a client may leave an event unread before its request ends. */
+  readonly stallTimeoutMs?: number;
+  /** Longest rendering of a chat template. */
+  readonly renderTimeoutMs?: number;
+  /** How long a busy runner may compute nothing before it counts as crashed. */
+  readonly hangTimeoutMs?: number;
+  /** Bytes that may be taken for a model now. */
+  readonly availableMemory?: () => Promise<number>;
+}
+
+const defaultCreditWindow = 64 * 1024;
+const defaultStallTimeoutMs = 120_000;
+const defaultRenderTimeoutMs = 1000;
+const defaultHangTimeoutMs = 120_000;
+const stopTimeoutMs = 5000;
+
+/** Variables a runner needs to find libraries and devices. Everything else, secrets above all, stays out. */
+const allowedVariables =
+  /^(PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
+
+/** The part of the agent's environment that runners may see. */
+export const runnerEnvironment = (
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && allowedVariables.test(entry[0]),
+    ),
+  );
+
+/** The engine with one child process per loaded model. */
+export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngine => {
+  const observer = options.observer ?? {};
+  const environment = options.environment ?? {};
+  const module = options.runnerModule ?? new URL('./runner/main.ts', import.meta.url);
+  const hosts = new Map<string, ModelHost>();
+  const residency = new Residency<ModelHost>(() => hosts.values(), options.maxLoadedModels);
+  let stopped = false;
+
+  const specFor = (model: EngineModel, contextSize: number): LoadSpec => ({
+    path: model.path,
+    contextSize,
+    parallel: model.parallel,
+    threads: options.threads,
+    gpu: options.gpu,
+  });
+
+  const hostOf = (name: string): ModelHost => {
+    const known = hosts.get(name);
+    if (known !== undefined) return known;
+    const logger = options.logger.child({ model: name });
+    const host = new ModelHost(name, {
+      logger,
+      observer,
+      residency,
+      queueTimeoutMs: options.queueTimeoutMs,
+      availableMemory: options.availableMemory ?? (() => readAvailableMemory()),
+      specFor,
+      startRunner: (model, spec) =>
+        startRunner(
+          {
+            module,
+            environment,
+            logger,
+            modelName: model.name,
+            hangTimeoutMs: options.hangTimeoutMs ?? defaultHangTimeoutMs,
+            stopTimeoutMs,
+          },
+          spec,
+          options.loadTimeoutMs,
+        ),
+    });
+    hosts.set(name, host);
+    return host;
+  };
+
+  const acquire = (
+    model: EngineModel,
+    request: InferenceRequest | undefined,
+    needsSlot: boolean,
+    signal: AbortSignal,
+  ): Promise<Lease> => {
+    if (stopped) return Promise.reject(new ApiError('agent_draining'));
+    if (signal.aborted) return Promise.reject(abortError(signal));
+    return hostOf(model.name).acquire(
+      {
+        model,
+        contextSize: Math.min(request?.contextSize ?? model.contextSize, model.maxContextSize),
+        keepAliveSeconds: request?.keepAliveSeconds ?? model.keepAliveSeconds,
+        needsSlot,
+      },
+      signal,
+    );
+  };
+
+  /** One request on the runner it was given a place on. */
+  const work = async function* (
+    lease: Lease,
+    job: Job,
+    name: string,
+    startedAt: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent, void> {
+    const channel = new EventChannel((units) => handle.ack(units));
+    const watch = createWatch(observer, name, startedAt);
+    const handle = lease.runner.start(job, {
+      event: (event) => {
+        watch.event(event);
+        switch (event.kind) {
+          case 'text':
+            if (event.text !== '') channel.push({ type: 'text', text: event.text });
+            return;
+          case 'tool_calls':
+            channel.push({ type: 'tool_calls', calls: event.calls });
+            return;
+          case 'done':
+            lease.release(true);
+            channel.push({
+              type: 'done',
+              reason: event.reason,
+              usage: { ...event.usage, ...waits(lease), totalNs: elapsedNs(startedAt) },
+            });
+            channel.end();
+            return;
+          case 'failed':
+            lease.release(true);
+            channel.end(new ApiError(event.code, event.message));
+            return;
+          case 'cancelled':
+            lease.release(true);
+            channel.end(new ApiError('cancelled'));
+        }
+      },
+      crashed: (error) => {
+        watch.crashed(stopped);
+        lease.release(false);
+        channel.end(stopped ? new ApiError('agent_draining') : error);
+      },
+    });
+    const leave = (error: Error): void => {
+      handle.cancel();
+      channel.end(error);
+    };
+    const onAbort = (): void => leave(abortError(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const stallTimeoutMs = options.stallTimeoutMs ?? defaultStallTimeoutMs;
+    try {
+      for (let event = await channel.next(); event !== undefined; event = await channel.next()) {
+        const stalled = setTimeout(
+          () => leave(new ApiError('deadline_exceeded', `The answer was not read for ${stallTimeoutMs} ms.`)),
+          stallTimeoutMs,
+        );
+        try {
+          yield event;
+        } finally {
+          clearTimeout(stalled);
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      handle.cancel();
+    }
+  };
+
+  const run = async function* (
+    model: EngineModel,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent, void> {
+    const startedAt = performance.now();
+    const { input } = request;
+    if (input.kind === 'unload') {
+      await unload(model.name);
+      yield { type: 'done', reason: 'unload', usage: { ...noUsage, totalNs: elapsedNs(startedAt) } };
+      return;
+    }
+    if (input.kind === 'load') {
+      const lease = await acquire(model, request, false, signal);
+      const usage = { ...noUsage, ...waits(lease), totalNs: elapsedNs(startedAt) };
+      yield { type: 'done', reason: 'load', usage };
+      return;
+    }
+    const job: Job = {
+      input: toJobInput(input, model),
+      sampling: resolveSampling(request.sampling, model.parameters),
+      format: toJobFormat(request.format),
+      creditWindow: options.creditWindow ?? defaultCreditWindow,
+      renderTimeoutMs: options.renderTimeoutMs ?? defaultRenderTimeoutMs,
+    };
+    const lease = await acquire(model, request, true, signal);
+    yield* work(lease, job, model.name, startedAt, signal);
+  };
+
+  const unload = async (name: string): Promise<void> => hosts.get(name)?.unload();
+
+  return {
+    run,
+    load: async (model, signal) => {
+      await acquire(model, undefined, false, signal);
+    },
+    unload,
+    resident: () =>
+      new Map(
+        [...hosts].flatMap(([name, host]) => {
+          const resident = host.resident();
+          return resident === undefined ? [] : [[name, resident] as const];
+        }),
+      ),
+    stop: async () => {
+      stopped = true;
+      await Promise.all([...hosts.values()].map((host) => host.stop()));
+    },
+  };
+};
+
+const noUsage: JobUsage & { readonly loadNs: number; readonly queueNs: number } = {
+  promptTokens: 0,
+  cachedPromptTokens: 0,
+  completionTokens: 0,
+  loadNs: 0,
+  queueNs: 0,
+  promptNs: 0,
+  evalNs: 0,
+};
+
+const waits = ({ loadNs, queueNs }: Lease): Pick<Lease, 'loadNs' | 'queueNs'> => ({ loadNs, queueNs });
+
+const elapsedNs = (since: number): number => Math.round((performance.now() - since) * 1e6);
+
+const abortError = (signal: AbortSignal): ApiError =>
+  isApiError(signal.reason) ? signal.reason : new ApiError('cancelled');
+
+interface Watch {
+  event(event: JobEvent): void;
+  crashed(stopped: boolean): void;
+}
+
+/** Tells the observer how one request goes. */
+const createWatch = (observer: InferenceObserver, name: string, startedAt: number): Watch => {
+  let lastAt: number | undefined;
+  let seen = 0;
+  return {
+    event: (event) => {
+      const now = performance.now();
+      switch (event.kind) {
+        case 'text':
+        case 'tool_calls':
+          if (lastAt === undefined) observer.firstToken?.(name, (now - startedAt) / 1000);
+          if (event.kind === 'text') {
+            seen += event.tokens;
+            observer.tokens?.(name, event.tokens, (now - (lastAt ?? now)) / 1000);
+          }
+          lastAt = now;
+          return;
+        case 'done': {
+          const { promptTokens, completionTokens } = event.usage;
+          observer.finished?.(name, event.reason, promptTokens, completionTokens);
+          return;
+        }
+        case 'failed':
+          observer.finished?.(name, event.code, 0, seen);
+          return;
+        case 'cancelled':
+          observer.finished?.(name, 'cancelled', 0, seen);
+      }
+    },
+    crashed: (stopped) => observer.finished?.(name, stopped ? 'agent_draining' : 'runner_crashed', 0, seen),
+  };
+};

@@ -1,0 +1,243 @@
+import { ApiError } from '@ollamamax/api';
+import type { Logger } from '@ollamamax/common';
+import { fork, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { FromRunner, Job, JobEvent, LoadSpec, ToRunner } from './runner/protocol.ts';
+
+/** Libuv threads of a runner: each samples for one request at a time. */
+const samplingThreads = 4;
+const checkIntervalMs = 1000;
+const keptErrorLines = 5;
+
+export interface RunnerProcessOptions {
+  /** Program of the runner. */
+  readonly module: URL;
+  /** The whole environment of the child: nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  readonly modelName: string;
+  /** How long a busy runner may go without computing a token before it counts as crashed. */
+  readonly hangTimeoutMs: number;
+  /** How long a runner may take to end when asked. */
+  readonly stopTimeoutMs: number;
+}
+
+export interface JobListener {
+  event(event: JobEvent): void;
+  /** The runner ended; no event follows. */
+  crashed(error: ApiError): void;
+}
+
+export interface JobHandle {
+  /** The client has read so much text. */
+  ack(units: number): void;
+  /** Ends the job; its last event still comes. Does nothing when it has ended. */
+  cancel(): void;
+}
+
+interface OpenJob {
+  readonly listener: JobListener;
+  readonly creditWindow: number;
+  outstanding: number;
+}
+
+/** A child process that holds one model. Created by `startRunner`. */
+export interface RunnerProcess {
+  readonly pid: number;
+  readonly spec: LoadSpec;
+  /** Resident set as the runner measured it last, in bytes. */
+  readonly residentBytes: number;
+  /** Settles once the process is gone, with the error for what it was working on. */
+  readonly ended: Promise<ApiError>;
+  start(job: Job, listener: JobListener): JobHandle;
+  /** Asks the process to end and ends it by force after a while. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a runner and loads the model.
+ * @throws ApiError model_load_failed or insufficient_memory; the process is gone then.
+ */
+export const startRunner = async (
+  options: RunnerProcessOptions,
+  spec: LoadSpec,
+  loadTimeoutMs: number,
+): Promise<RunnerProcess> => {
+  const runner = new ForkedRunner(options, spec);
+  try {
+    await runner.load(loadTimeoutMs);
+    return runner;
+  } catch (error) {
+    await runner.stop();
+    throw error;
+  }
+};
+
+class ForkedRunner implements RunnerProcess {
+  readonly spec: LoadSpec;
+  readonly ended: Promise<ApiError>;
+  residentBytes = 0;
+  readonly #options: RunnerProcessOptions;
+  readonly #child: ChildProcess;
+  readonly #jobs = new Map<number, OpenJob>();
+  readonly #errorLines: string[] = [];
+  #nextId = 1;
+  #progress = 0;
+  #progressAt = performance.now();
+  #forcedBecause: string | undefined;
+  #onLoaded: ((message: Extract<FromRunner, { type: 'loaded' | 'load_failed' }>) => void) | undefined;
+
+  constructor(options: RunnerProcessOptions, spec: LoadSpec) {
+    this.spec = spec;
+    this.#options = options;
+    this.#child = fork(fileURLToPath(options.module), [], {
+      serialization: 'advanced',
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      env: { ...options.environment, UV_THREADPOOL_SIZE: String(Math.max(samplingThreads, spec.parallel)) },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.ended = new Promise((resolve) => {
+      this.#child.once('exit', (code, signal) => resolve(this.#crash(code, signal)));
+      this.#child.once('error', (error) => {
+        this.#forcedBecause ??= `could not be started (${error.message})`;
+        if (this.#child.pid === undefined) resolve(this.#crash(null, null));
+      });
+    });
+    this.#child.on('message', (message) => this.#receive(message as FromRunner));
+    this.#follow();
+    const check = setInterval(() => this.#check(), checkIntervalMs);
+    check.unref();
+    void this.ended.then(() => clearInterval(check));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async load(timeoutMs: number): Promise<void> {
+    const { modelName } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const answer = new Promise<Extract<FromRunner, { type: 'loaded' | 'load_failed' }>>((resolve, reject) => {
+      this.#onLoaded = resolve;
+      timer = setTimeout(
+        () =>
+          reject(
+            new ApiError('model_load_failed', `Loading ${modelName} did not finish within ${timeoutMs} ms.`),
+          ),
+        timeoutMs,
+      );
+    });
+    const death = this.ended.then((error) => {
+      throw new ApiError('model_load_failed', `Loading ${modelName} failed. ${error.message}`);
+    });
+    death.catch(() => undefined);
+    this.#send({ type: 'load', spec: this.spec });
+    try {
+      const message = await Promise.race([answer, death]);
+      if (message.type === 'load_failed')
+        throw new ApiError(message.code, `${modelName} could not be loaded: ${message.message}`);
+      this.residentBytes = message.residentBytes;
+    } finally {
+      clearTimeout(timer);
+      this.#onLoaded = undefined;
+    }
+  }
+
+  start(job: Job, listener: JobListener): JobHandle {
+    const id = this.#nextId++;
+    const open: OpenJob = { listener, creditWindow: job.creditWindow, outstanding: 0 };
+    if (this.#jobs.size === 0) this.#progressAt = performance.now();
+    this.#jobs.set(id, open);
+    this.#send({ type: 'start', id, job });
+    return {
+      ack: (units) => {
+        if (!this.#jobs.has(id)) return;
+        open.outstanding -= units;
+        this.#send({ type: 'ack', id, units });
+      },
+      cancel: () => {
+        if (this.#jobs.has(id)) this.#send({ type: 'cancel', id });
+      },
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#forcedBecause ??= 'was stopped';
+    this.#send({ type: 'stop' });
+    const force = setTimeout(() => this.#child.kill('SIGKILL'), this.#options.stopTimeoutMs);
+    await this.ended;
+    clearTimeout(force);
+  }
+
+  #send(message: ToRunner): void {
+    // A failed send means that the process is ending; `exit` tells everybody who waits.
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
+  #receive(message: FromRunner): void {
+    switch (message.type) {
+      case 'loaded':
+      case 'load_failed':
+        this.#onLoaded?.(message);
+        break;
+      case 'events':
+        this.#progressAt = performance.now();
+        for (const event of message.events) this.#deliver(event);
+        break;
+      case 'heartbeat':
+        this.residentBytes = message.residentBytes;
+        if (message.progress !== this.#progress) this.#progressAt = performance.now();
+        this.#progress = message.progress;
+    }
+  }
+
+  #deliver(event: JobEvent): void {
+    const job = this.#jobs.get(event.id);
+    if (job === undefined) return;
+    if (event.kind === 'text') job.outstanding += event.text.length;
+    if (event.kind === 'done' || event.kind === 'failed' || event.kind === 'cancelled')
+      this.#jobs.delete(event.id);
+    job.listener.event(event);
+  }
+
+  /** A runner that is busy, not waiting for its clients, and computes nothing for long is ended. */
+  #check(): void {
+    const now = performance.now();
+    const working = [...this.#jobs.values()].some((job) => job.outstanding < job.creditWindow);
+    if (!working) this.#progressAt = now;
+    if (now - this.#progressAt <= this.#options.hangTimeoutMs) return;
+    this.#forcedBecause = `computed nothing for ${this.#options.hangTimeoutMs} ms and was ended`;
+    this.#child.kill('SIGKILL');
+  }
+
+  #crash(code: number | null, signal: NodeJS.Signals | null): ApiError {
+    const how =
+      this.#forcedBecause ??
+      (signal === null ? `ended with exit code ${String(code)}` : `was ended by signal ${signal}`);
+    const words = this.#errorLines.length === 0 ? '' : ` Its last words: ${this.#errorLines.join(' | ')}`;
+    const error = new ApiError(
+      'runner_crashed',
+      `The runner of ${this.#options.modelName} (process ${this.pid}) ${how}.${words}`,
+    );
+    const jobs = [...this.#jobs.values()];
+    this.#jobs.clear();
+    for (const job of jobs) job.listener.crashed(error);
+    return error;
+  }
+
+  /** Whatever the child prints goes to the debug log; its last error lines explain a crash. */
+  #follow(): void {
+    const { logger } = this.#options;
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on('line', (line) => {
+        logger.debug('runner output', { line: line.slice(0, 1000) });
+        if (stream !== this.#child.stderr || !/^(error|fatal)|assert|abort/i.test(line)) return;
+        this.#errorLines.push(line.slice(0, 300));
+        if (this.#errorLines.length > keptErrorLines) this.#errorLines.shift();
+      });
+    }
+  }
+}

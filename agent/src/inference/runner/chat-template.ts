@@ -1,0 +1,73 @@
+import { Worker } from 'node:worker_threads';
+import { RunnerFailure } from './failure.ts';
+import type { RenderReply, RenderRequest } from './render-worker.ts';
+
+const maxRenderedUnits = 50 * 1024 * 1024;
+
+/** How long a fresh thread may take until it has begun with its first template. */
+const startTimeoutMs = 30_000;
+
+/** Renders templates in a worker thread, one at a time, each with a deadline and a bound on memory. */
+export class TemplateRenderer {
+  #worker: Worker | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param timeoutMs from the moment the thread begins with this template.
+   * @throws RunnerFailure template_failed
+   */
+  render(template: string, variables: Readonly<Record<string, unknown>>, timeoutMs: number): Promise<string> {
+    const request: RenderRequest = { template, variables, maxUnits: maxRenderedUnits };
+    const result = this.#last.then(() => this.#render(request, timeoutMs));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #render(request: RenderRequest, timeoutMs: number): Promise<string> {
+    const worker = (this.#worker ??= this.#start());
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer);
+        worker.off('message', onMessage);
+        worker.off('error', onError);
+        worker.off('exit', onExit);
+        settle();
+      };
+      const abandon = (message: string): void =>
+        finish(() => {
+          this.#worker = undefined;
+          void worker.terminate();
+          reject(new RunnerFailure('template_failed', message));
+        });
+      const expire = (): void => abandon(`The chat template did not finish within ${timeoutMs} ms.`);
+      let timer = setTimeout(expire, startTimeoutMs);
+      const onMessage = (reply: RenderReply): void => {
+        if (reply.type === 'started') {
+          clearTimeout(timer);
+          timer = setTimeout(expire, timeoutMs);
+        } else if (reply.type === 'rendered') {
+          finish(() => resolve(reply.text));
+        } else {
+          finish(() =>
+            reject(new RunnerFailure('template_failed', `The chat template failed: ${reply.message}.`)),
+          );
+        }
+      };
+      const onError = (error: Error): void => abandon(`The chat template failed: ${error.message}.`);
+      const onExit = (): void => abandon('The chat template ended its thread.');
+      worker.on('message', onMessage);
+      worker.on('error', onError);
+      worker.on('exit', onExit);
+      worker.postMessage(request);
+    });
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./render-worker.ts', import.meta.url), {
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
+    });
+    worker.unref();
+    return worker;
+  }
+}

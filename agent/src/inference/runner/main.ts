@@ -1,0 +1,100 @@
+import { TemplateRenderer } from './chat-template.ts';
+import { Credit } from './credit.ts';
+import { RunnerFailure } from './failure.ts';
+import { runJob } from './generation.ts';
+import { loadModel, type LoadedModel } from './llama.ts';
+import { Outbox } from './outbox.ts';
+import type { FromRunner, Job, LoadSpec, ToRunner } from './protocol.ts';
+import { SlotPool } from './slot-pool.ts';
+
+/**
+ * The runner: a child process that holds one model and computes tokens for the agent. It has no listening
+ * socket and no credentials, and it ends when the agent ends.
+ */
+const heartbeatMs = 2000;
+
+interface Running {
+  readonly credit: Credit;
+  readonly abort: AbortController;
+}
+
+const renderer = new TemplateRenderer();
+const running = new Map<number, Running>();
+let progress = 0;
+let loaded: { readonly model: LoadedModel; readonly pool: SlotPool } | undefined;
+
+const send = (message: FromRunner): void => {
+  if (process.connected) process.send?.(message);
+};
+const outbox = new Outbox((events) => send({ type: 'events', events }));
+
+const load = async (spec: LoadSpec): Promise<void> => {
+  try {
+    const model = await loadModel(spec, (level, message) => process.stderr.write(`${level}: ${message}\n`));
+    loaded = { model, pool: new SlotPool(model.slots) };
+    send({ type: 'loaded', residentBytes: process.memoryUsage.rss() });
+  } catch (error) {
+    send({
+      type: 'load_failed',
+      code: error instanceof RunnerFailure ? error.code : 'model_load_failed',
+      message: error instanceof Error ? error.message : String(error),
+    });
+  }
+};
+
+const start = async (id: number, job: Job): Promise<void> => {
+  if (loaded === undefined) {
+    outbox.push({ kind: 'failed', id, code: 'internal', message: 'The runner has no model yet.' });
+    return;
+  }
+  const credit = new Credit(job.creditWindow);
+  const abort = new AbortController();
+  running.set(id, { credit, abort });
+  await runJob({
+    id,
+    job,
+    ...loaded,
+    renderer,
+    credit,
+    signal: abort.signal,
+    emit: (event) => outbox.push(event),
+    progress: (tokens) => {
+      progress += tokens;
+    },
+  });
+  running.delete(id);
+};
+
+const cancel = (id: number): void => {
+  const job = running.get(id);
+  job?.abort.abort();
+  job?.credit.release();
+};
+
+process.on('message', (message: ToRunner) => {
+  switch (message.type) {
+    case 'load':
+      void load(message.spec);
+      break;
+    case 'start':
+      void start(message.id, message.job);
+      break;
+    case 'ack':
+      running.get(message.id)?.credit.give(message.units);
+      break;
+    case 'cancel':
+      cancel(message.id);
+      break;
+    case 'stop':
+      process.exit(0);
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// The agent decides when its runners end; a Ctrl-C in a terminal reaches the whole process group.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+
+setInterval(
+  () => send({ type: 'heartbeat', residentBytes: process.memoryUsage.rss(), progress }),
+  heartbeatMs,
+).unref();

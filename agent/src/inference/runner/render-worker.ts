@@ -1,0 +1,46 @@
+import { Template } from '@huggingface/jinja';
+import { parentPort } from 'node:worker_threads';
+
+/**
+ * Renders chat templates away from everything else: a template comes with a downloaded file and may loop for
+ * ever or grow without end, and this thread can be ended without harm to running requests.
+ */
+export interface RenderRequest {
+  readonly template: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly maxUnits: number;
+}
+
+export type RenderReply =
+  | { readonly type: 'started' }
+  | { readonly type: 'rendered'; readonly text: string }
+  | { readonly type: 'failed'; readonly message: string };
+
+const compiled = new Map<string, Template>();
+const maxCompiled = 4;
+
+const compile = (source: string): Template => {
+  const known = compiled.get(source);
+  if (known !== undefined) return known;
+  const template = new Template(source);
+  if (compiled.size >= maxCompiled) compiled.clear();
+  compiled.set(source, template);
+  return template;
+};
+
+const render = (request: RenderRequest): RenderReply => {
+  try {
+    const text = compile(request.template).render({ ...request.variables });
+    return text.length > request.maxUnits
+      ? { type: 'failed', message: `it produces more than ${request.maxUnits} characters` }
+      : { type: 'rendered', text };
+  } catch (error) {
+    return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+};
+
+const port = parentPort;
+port?.on('message', (request: RenderRequest) => {
+  port.postMessage({ type: 'started' } satisfies RenderReply);
+  port.postMessage(render(request) satisfies RenderReply);
+});
