@@ -40,7 +40,9 @@ const isNode = (value: unknown): value is Node =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const refuse = (path: string, why: string): never => {
-  throw new ApiError('invalid_format', `The JSON Schema cannot be enforced at ${path}: ${why}.`, { param: path });
+  throw new ApiError('invalid_format', `The JSON Schema cannot be enforced at ${path}: ${why}.`, {
+    param: path,
+  });
 };
 
 const child = (path: string, key: string | number): string =>
@@ -69,7 +71,7 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
     };
     if ('$ref' in value) {
       allow(['$ref']);
-      return reference(value['$ref'], child(at, '$ref'));
+      return reference(value.$ref, child(at, '$ref'));
     }
     for (const key of ['oneOf', 'anyOf']) {
       const choices = value[key];
@@ -81,11 +83,11 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
     }
     if ('const' in value) {
       allow(['const', 'type']);
-      return { const: literal(value['const'], child(at, 'const')) };
+      return { const: literal(value.const, child(at, 'const')) };
     }
     if ('enum' in value) {
       allow(['enum', 'type']);
-      const items = value['enum'];
+      const items = value.enum;
       if (!Array.isArray(items) || items.length === 0 || items.length > maxLiterals)
         return refuse(child(at, 'enum'), `it must be a list of 1 to ${maxLiterals} values`);
       return { enum: items.map((item, i) => literal(item, child(child(at, 'enum'), i))) };
@@ -111,9 +113,7 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
     if (typeof type !== 'string' || !knownTypes.has(type))
       return refuse(
         child(at, 'type'),
-        type === undefined
-          ? 'a type is needed'
-          : `"${String(type)}" is not one of ${[...knownTypes].join(', ')}`,
+        type === undefined ? 'a type is needed' : `it is not one of ${[...knownTypes].join(', ')}`,
       );
     if (type === 'object') return objectOf(value, at, depth);
     if (type === 'array') return arrayOf(value, at, depth);
@@ -155,7 +155,9 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
       ...(prefixItems === undefined
         ? {}
         : {
-            prefixItems: prefixItems.map((item, i) => walk(item, child(child(at, 'prefixItems'), i), depth + 1)),
+            prefixItems: prefixItems.map((item, i) =>
+              walk(item, child(child(at, 'prefixItems'), i), depth + 1),
+            ),
           }),
       ...limits(value, ['minItems', 'maxItems'], at, prefixItems?.length ?? 0),
     };

@@ -15,7 +15,7 @@ export interface ModelHostOptions {
   readonly queueTimeoutMs: number;
   readonly availableMemory: () => Promise<number>;
   readonly specFor: (model: EngineModel, contextSize: number) => LoadSpec;
-  readonly startRunner: (model: EngineModel, spec: LoadSpec) => Promise<RunnerProcess>;
+  readonly startRunner: (model: EngineModel, spec: LoadSpec, signal: AbortSignal) => Promise<RunnerProcess>;
 }
 
 export interface Demand {
@@ -72,12 +72,17 @@ export class ModelHost implements Resident {
   #loadingSince = 0;
   #averageSeconds = firstGuessSeconds;
   #contextSize = 0;
-  #stopped = false;
+  #loading: Promise<void> = Promise.resolve();
+  readonly #stop = new AbortController();
   lastUsed = performance.now();
 
   constructor(name: string, options: ModelHostOptions) {
     this.name = name;
     this.#options = options;
+  }
+
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   get holdsRunner(): boolean {
@@ -164,9 +169,10 @@ export class ModelHost implements Resident {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stop.abort(new ApiError('agent_draining'));
     for (const ticket of this.#queue.drain()) ticket.fail(new ApiError('agent_draining'));
     this.#disarm();
+    await this.#loading;
     await this.#runner?.stop();
     this.#gone();
   }
@@ -201,7 +207,8 @@ export class ModelHost implements Resident {
 
   /** Does whatever can be done now. Called after every change. */
   #pump(): void {
-    if (this.#phase === 'unloaded' && this.#queue.head !== undefined && !this.#stopped) void this.#load();
+    if (this.#phase === 'unloaded' && this.#queue.head !== undefined && !this.#stopped)
+      this.#loading = this.#load();
     if (this.#phase !== 'ready' || this.#runner === undefined) return;
     const unloading = this.#unloadWaiters.length > 0;
     for (let head = this.#queue.head; head !== undefined && !unloading; head = this.#queue.head) {
@@ -247,7 +254,9 @@ export class ModelHost implements Resident {
     const { residency, logger, observer } = this.#options;
     this.#phase = 'waiting';
     try {
-      if (this.#crashesInARow > 1) await sleep(backoffDelay(this.#crashesInARow - 2, crashBackoff));
+      if (this.#crashesInARow > 1) {
+        await sleep(backoffDelay(this.#crashesInARow - 2, crashBackoff), this.#stop.signal);
+      }
       await residency.load(
         this,
         () => this.#shortage(),
@@ -292,7 +301,7 @@ export class ModelHost implements Resident {
     this.#loadingSince = performance.now();
     this.#loadedAt = Date.now();
     try {
-      const runner = await this.#options.startRunner(model, spec);
+      const runner = await this.#options.startRunner(model, spec, this.#stop.signal);
       this.#loadedAt = Date.now();
       this.#runner = runner;
       this.#phase = 'ready';
@@ -301,7 +310,6 @@ export class ModelHost implements Resident {
       const seconds = (performance.now() - this.#loadingSince) / 1000;
       this.#options.observer.loaded?.(this.name, seconds);
       this.#options.logger.info('model loaded', { seconds, pid: runner.pid, contextSize: spec.contextSize });
-      if (this.#stopped) await this.stop();
     } finally {
       const now = performance.now();
       for (const ticket of this.#queue) ticket.loadMs += now - Math.max(ticket.since, this.#loadingSince);

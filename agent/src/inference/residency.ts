@@ -42,7 +42,9 @@ export class Residency<R extends Resident> {
     shortage: () => Promise<ApiError | undefined>,
     load: () => Promise<T>,
   ): Promise<T | undefined> {
-    const result = this.#turn.then(async () => ((await this.#makeRoom(resident, shortage)) ? load() : undefined));
+    const result = this.#turn.then(async () =>
+      (await this.#makeRoom(resident, shortage)) ? load() : undefined,
+    );
     this.#turn = result.catch(() => undefined);
     return result;
   }
@@ -56,7 +58,10 @@ export class Residency<R extends Resident> {
       if (!full && error === undefined) return true;
       const victim = others
         .filter((other) => other.evictable)
-        .reduce<R | undefined>((old, other) => (old && old.lastUsed <= other.lastUsed ? old : other), undefined);
+        .reduce<R | undefined>(
+          (old, other) => (old && old.lastUsed <= other.lastUsed ? old : other),
+          undefined,
+        );
       if (victim !== undefined) await victim.evict();
       else if (error !== undefined) throw error;
       else await new Promise<void>((resolve) => this.#waiting.push(resolve));

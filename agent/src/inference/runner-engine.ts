@@ -85,7 +85,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
       queueTimeoutMs: options.queueTimeoutMs,
       availableMemory: options.availableMemory ?? (() => readAvailableMemory()),
       specFor,
-      startRunner: (model, spec) =>
+      startRunner: (model, spec, stop) =>
         startRunner(
           {
             module,
@@ -97,6 +97,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
           },
           spec,
           options.loadTimeoutMs,
+          stop,
         ),
     });
     hosts.set(name, host);

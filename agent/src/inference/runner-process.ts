@@ -57,16 +57,18 @@ export interface RunnerProcess {
 
 /**
  * Starts a runner and loads the model.
- * @throws ApiError model_load_failed or insufficient_memory; the process is gone then.
+ * @param signal gives up loading.
+ * @throws ApiError model_load_failed or insufficient_memory, or the signal's reason; the process is gone then.
  */
 export const startRunner = async (
   options: RunnerProcessOptions,
   spec: LoadSpec,
   loadTimeoutMs: number,
+  signal: AbortSignal,
 ): Promise<RunnerProcess> => {
   const runner = new ForkedRunner(options, spec);
   try {
-    await runner.load(loadTimeoutMs);
+    await runner.load(loadTimeoutMs, signal);
     return runner;
   } catch (error) {
     await runner.stop();
@@ -115,11 +117,14 @@ class ForkedRunner implements RunnerProcess {
     return this.#child.pid ?? 0;
   }
 
-  async load(timeoutMs: number): Promise<void> {
+  async load(timeoutMs: number, signal: AbortSignal): Promise<void> {
     const { modelName } = this.#options;
     let timer: NodeJS.Timeout | undefined;
+    let onAbort = (): void => undefined;
     const answer = new Promise<Extract<FromRunner, { type: 'loaded' | 'load_failed' }>>((resolve, reject) => {
       this.#onLoaded = resolve;
+      onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
       timer = setTimeout(
         () =>
           reject(
@@ -140,6 +145,7 @@ class ForkedRunner implements RunnerProcess {
       this.residentBytes = message.residentBytes;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
       this.#onLoaded = undefined;
     }
   }

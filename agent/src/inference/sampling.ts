@@ -36,14 +36,16 @@ export const resolveSampling = (
     repeatLastN: request.repeatLastN ?? number('repeat_last_n') ?? defaults.repeatLastN,
     presencePenalty: request.presencePenalty ?? number('presence_penalty') ?? defaults.presencePenalty,
     frequencyPenalty: request.frequencyPenalty ?? number('frequency_penalty') ?? defaults.frequencyPenalty,
-    stop: request.stop ?? stopsOf(parameters['stop']),
+    stop: request.stop ?? stopsOf(parameters.stop),
     maxTokens: maxTokens === undefined || maxTokens < 0 ? undefined : maxTokens,
   };
 };
 
 /** An explicit seed always: llama.cpp's own default is the current second, the same for concurrent requests. */
 const resolveSeed = (seed: number | undefined): number =>
-  seed === undefined || seed === -1 ? randomInt(seedRange) : ((Math.trunc(seed) % seedRange) + seedRange) % seedRange;
+  seed === undefined || seed === -1
+    ? randomInt(seedRange)
+    : ((Math.trunc(seed) % seedRange) + seedRange) % seedRange;
 
 const stopsOf = (value: unknown): readonly string[] => {
   if (typeof value === 'string') return [value];

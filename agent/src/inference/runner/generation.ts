@@ -20,9 +20,9 @@ export interface JobContext {
   readonly renderer: TemplateRenderer;
   readonly credit: Credit;
   readonly signal: AbortSignal;
-  emit(event: JobEvent): void;
+  readonly emit: (event: JobEvent) => void;
   /** Tokens have been computed. */
-  progress(tokens: number): void;
+  readonly progress: (tokens: number) => void;
 }
 
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
@@ -128,7 +128,8 @@ const generate = async (context: JobContext): Promise<JobEvent> => {
     );
   signal.throwIfAborted();
   const lease = pool.take(prompt);
-  if (lease === undefined) throw new RunnerFailure('internal', 'The runner was given more requests than slots.');
+  if (lease === undefined)
+    throw new RunnerFailure('internal', 'The runner was given more requests than slots.');
   try {
     return await answer(context, lease, prompt, grammar, startedAt);
   } finally {
@@ -144,7 +145,7 @@ const prefill = async (
 ): Promise<number> => {
   await slot.truncate(Math.min(shared, prompt.length - 1));
   const cached = slot.tokens().length;
-  for (let at = cached; at < prompt.length - 1; ) {
+  for (let at = cached; at < prompt.length - 1;) {
     const end = Math.min(at + model.promptChunk, prompt.length - 1);
     await slot.prefill(prompt.slice(at, end));
     progress(end - at);
@@ -165,6 +166,7 @@ const answer = async (
   const cachedPromptTokens = await prefill(context, lease, prompt);
   const output = createOutput(context);
   const all = [...prompt];
+  const aborted = (): boolean => signal.aborted;
   let firstAt: bigint | undefined;
   let completionTokens = 0;
   const usage = (): JobUsage => ({
@@ -174,7 +176,10 @@ const answer = async (
     promptNs: firstAt === undefined ? nanoseconds(startedAt) : Number(firstAt - startedAt),
     evalNs: firstAt === undefined ? 0 : nanoseconds(firstAt),
   });
-  const mostTokens = Math.min(job.sampling.maxTokens ?? Number.POSITIVE_INFINITY, model.contextSize - prompt.length);
+  const mostTokens = Math.min(
+    job.sampling.maxTokens ?? Number.POSITIVE_INFINITY,
+    model.contextSize - prompt.length,
+  );
   const finish = (reason: 'stop' | 'length'): JobEvent => {
     output.flush();
     return { kind: 'done', id, reason: output.calls > 0 ? 'tool_calls' : reason, usage: usage() };
@@ -189,14 +194,14 @@ const answer = async (
     firstAt ??= process.hrtime.bigint();
     completionTokens++;
     progress(1);
-    if (signal.aborted) break;
+    if (aborted()) break;
     all.push(token);
     if (output.push(token)) return finish('stop');
     if (completionTokens >= mostTokens) return finish('length');
     await credit.available();
-    if (signal.aborted) break;
+    if (aborted()) break;
   }
-  if (signal.aborted) return { kind: 'cancelled', id };
+  if (aborted()) return { kind: 'cancelled', id };
   firstAt ??= process.hrtime.bigint();
   return finish('stop');
 };

@@ -30,7 +30,7 @@ export interface SlotSampling {
   readonly settings: ResolvedSampling;
   readonly grammar: LlamaGrammar | undefined;
   /** The last `count` tokens of prompt and answer, for penalties. */
-  recentTokens(count: number): readonly number[];
+  readonly recentTokens: (count: number) => readonly number[];
 }
 
 export interface LoadedModel {
@@ -112,8 +112,10 @@ export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedMo
 const controlTokenType = 3;
 
 const controlTextsOf = (model: LlamaModel): readonly string[] => {
-  const { tokens, token_type: types } = model.fileInfo.metadata.tokenizer.ggml;
-  return (tokens as readonly string[]).filter((_text, id) => types?.[id] === controlTokenType);
+  const { tokens, token_type } = model.fileInfo.metadata.tokenizer.ggml;
+  // Some files leave the types out, whatever the library's types say.
+  const types: readonly number[] = (token_type) ?? [];
+  return tokens.filter((_text, id) => types[id] === controlTokenType);
 };
 
 const createSlot = (sequence: LlamaContextSequence): Slot => ({

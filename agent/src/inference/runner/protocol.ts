@@ -46,7 +46,8 @@ export type JobInput =
 /** A schema of the subset that the grammar generator understands; see json-schema.ts. */
 export type GrammarSchema = Readonly<Record<string, unknown>>;
 
-export type JobFormat = { readonly type: 'json' } | { readonly type: 'json_schema'; readonly schema: GrammarSchema };
+export type JobFormat =
+  { readonly type: 'json' } | { readonly type: 'json_schema'; readonly schema: GrammarSchema };
 
 export interface Job {
   readonly input: JobInput;

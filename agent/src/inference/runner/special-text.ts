@@ -40,7 +40,9 @@ export class SpecialTextGuard {
   }
 
   #guardText(text: string): string {
-    return this.#pattern === undefined ? text : text.replace(this.#pattern, (first) => first + this.#breakMark);
+    return this.#pattern === undefined
+      ? text
+      : text.replace(this.#pattern, (first) => first + this.#breakMark);
   }
 }
 

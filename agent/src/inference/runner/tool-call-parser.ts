@@ -107,8 +107,8 @@ const parseJson = (source: string): unknown => {
 
 const parseCall = (source: string, newId: () => string): ToolCall | undefined => {
   const value = parseJson(source);
-  if (!isRecord(value) || typeof value['name'] !== 'string' || value['name'] === '') return undefined;
-  const given = value['arguments'] ?? {};
+  if (!isRecord(value) || typeof value.name !== 'string' || value.name === '') return undefined;
+  const given = value.arguments ?? {};
   const args = typeof given === 'string' ? parseJson(given) : given;
-  return isRecord(args) ? { id: newId(), name: value['name'], arguments: args } : undefined;
+  return isRecord(args) ? { id: newId(), name: value.name, arguments: args } : undefined;
 };
