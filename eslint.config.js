@@ -15,7 +15,7 @@ export const pureZones = [
 ];
 
 /** The generator writes files: it is the one program inside a pure zone. */
-const pureZoneExceptions = ['**/*.test.ts', 'api/src/generate/**'];
+const pureZoneExceptions = ['**/*.{test,fixture}.ts', 'api/src/generate/**'];
 
 const noDefaultExport = {
   selector: 'ExportDefaultDeclaration',
@@ -167,7 +167,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.test.{ts,tsx}'],
+    files: ['**/*.{test,fixture}.{ts,tsx}'],
     rules: {
       // `expect(object.method)` and mocks of interfaces are ordinary in tests.
       '@typescript-eslint/unbound-method': 'off',

@@ -1,11 +1,21 @@
 import type { ICruiseOptions, IForbiddenRuleType } from 'dependency-cruiser';
+import { read } from './repository.ts';
 
 /*
  * Who may import whom. Each rule is proved to bite by test/conventions/imports.test.ts, which also holds the rule
  * that dependency-cruiser cannot say: one importing file per library and workspace.
  */
 
-const test = '\\.test\\.tsx?$';
+const test = '\\.(test|fixture)\\.tsx?$';
+
+/** The files that `exports` of a workspace's package.json opens to others, as one pattern. */
+function frontDoors(workspaces: string[]): string {
+  const doors = workspaces.flatMap((workspace) => {
+    const { exports } = JSON.parse(read(`${workspace}/package.json`)) as { exports: Record<string, string> };
+    return Object.values(exports).map((file) => `^${workspace}/${file.replace('./', '').replaceAll('.', '\\.')}$`);
+  });
+  return doors.join('|');
+}
 
 export const forbidden: IForbiddenRuleType[] = [
   {
@@ -59,10 +69,10 @@ export const forbidden: IForbiddenRuleType[] = [
   },
   {
     name: 'through-the-front-door',
-    comment: 'Other workspaces see what index.ts exports.',
+    comment: 'Other workspaces see what package.json exports.',
     severity: 'error',
     from: { path: '^(agent/dashboard|agent|operator)/' },
-    to: { path: '^(api|common)/', pathNot: '^(api|common)/src/index\\.ts$' },
+    to: { path: '^(api|common)/', pathNot: frontDoors(['api', 'common']) },
   },
   {
     name: 'no-tests-in-programs',

@@ -43,7 +43,7 @@ describe('tracked files', () => {
   });
 
   test('are named in kebab-case for their one concern', () => {
-    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|config|generated))?\.(ts|tsx|mjs|js)$/;
+    const kebab = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|fixture|config|generated))?\.(ts|tsx|mjs|js)$/;
     const vague = /^(utils?|helpers?|misc|common)\./;
     const names = programs.map((path) => path.slice(path.lastIndexOf('/') + 1));
     expect(names.filter((name) => !kebab.test(name) || vague.test(name))).toEqual([]);
@@ -102,7 +102,7 @@ describe('the version', () => {
   });
 
   test('is written once in the sources', () => {
-    const sources = programs.filter((path) => !path.startsWith('test/') && !path.endsWith('.test.ts'));
+    const sources = programs.filter((path) => !path.startsWith('test/') && !/\.(test|fixture)\.ts$/.test(path));
     const quoted = new RegExp(`['"\`]v?${version.replaceAll('.', '\\.')}['"\`]`);
     expect(linesMatching(quoted, sources)).toEqual([expect.stringMatching(/^api\/src\/names\.ts:/)]);
   });
