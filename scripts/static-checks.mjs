@@ -10,7 +10,7 @@ import { root } from './bootstrap.mjs';
 export function staticChecks({ cached }) {
   const tool = (/** @type {string} */ path) => join(root, 'node_modules', path);
   const cache = (/** @type {string} */ name) =>
-    cached ? ['--cache', '--cache-location', tool(`.cache/${name}`)] : [];
+    cached ? ['--cache', '--cache-location', tool(`.cache/${name}-check.json`)] : [];
   const generator = join(root, 'api/src/generate/main.ts');
   return [
     ...(existsSync(generator) ? [{ name: 'generated files', args: [generator, '--check'] }] : []),

@@ -12,7 +12,9 @@ const test = '\\.(test|fixture)\\.tsx?$';
 function frontDoors(workspaces: string[]): string {
   const doors = workspaces.flatMap((workspace) => {
     const { exports } = JSON.parse(read(`${workspace}/package.json`)) as { exports: Record<string, string> };
-    return Object.values(exports).map((file) => `^${workspace}/${file.replace('./', '').replaceAll('.', '\\.')}$`);
+    return Object.values(exports).map(
+      (file) => `^${workspace}/${file.replace('./', '').replaceAll('.', '\\.')}$`,
+    );
   });
   return doors.join('|');
 }

@@ -30,7 +30,8 @@ function sharedLibraries({ modules }: ICruiseResult): string[] {
   const importers = new Map<string, Set<string>>();
   for (const { source, dependencies } of modules) {
     const workspace = /^(agent\/dashboard|[^/]+)\//.exec(source)?.[1];
-    if (workspace === undefined || source.includes('node_modules/') || /\.(test|fixture)\.tsx?$/.test(source)) continue;
+    if (workspace === undefined || source.includes('node_modules/') || /\.(test|fixture)\.tsx?$/.test(source))
+      continue;
     for (const { module, dependencyTypes } of dependencies) {
       if (!dependencyTypes.some((type) => type.startsWith('npm'))) continue;
       if (dependencyTypes.includes('type-only') || module.startsWith('@ollamamax/')) continue;

@@ -102,7 +102,9 @@ describe('the version', () => {
   });
 
   test('is written once in the sources', () => {
-    const sources = programs.filter((path) => !path.startsWith('test/') && !/\.(test|fixture)\.ts$/.test(path));
+    const sources = programs.filter(
+      (path) => !path.startsWith('test/') && !/\.(test|fixture)\.ts$/.test(path),
+    );
     const quoted = new RegExp(`['"\`]v?${version.replaceAll('.', '\\.')}['"\`]`);
     expect(linesMatching(quoted, sources)).toEqual([expect.stringMatching(/^api\/src\/names\.ts:/)]);
   });
