@@ -45,7 +45,7 @@ const stopTimeoutMs = 5000;
 
 /** Variables a runner needs to find libraries and devices. Everything else, secrets above all, stays out. */
 const allowedVariables =
-  /^(PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
+  /^(PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|NODE_COMPILE_CACHE|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
 
 /** The part of the agent's environment that runners may see. */
 export const runnerEnvironment = (
