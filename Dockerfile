@@ -1,0 +1,63 @@
+# One agent. Any builder will do (BuildKit or the classic one): docker build -t ollamamax-agent .
+#
+# BASE_IMAGE brings Node 24 with its npm in the usual place beside it, and glibc with libstdc++. Nothing here runs
+# a shell, so that it may be as bare as that.
+ARG BASE_IMAGE=node:24-bookworm-slim
+
+# What npm needs to know of all workspaces.
+FROM ${BASE_IMAGE} AS manifests
+ARG NPM_CONFIG_REGISTRY=https://registry.npmjs.org/
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY api/package.json api/
+COPY common/package.json common/
+COPY operator/package.json operator/
+COPY agent/package.json agent/
+COPY agent/dashboard/package.json agent/dashboard/
+COPY test/package.json test/
+COPY scripts/docker-install.mjs scripts/
+
+FROM manifests AS modules
+RUN ["node", "scripts/docker-install.mjs", "--omit=dev", "--omit=peer", \
+     "--workspace=api", "--workspace=common", "--workspace=agent"]
+
+FROM manifests AS dashboard
+RUN ["node", "scripts/docker-install.mjs", "--workspace=agent/dashboard", "--workspace=api"]
+COPY tsconfig.base.json ./
+COPY api/ api/
+COPY agent/dashboard/ agent/dashboard/
+WORKDIR /app/agent/dashboard
+RUN ["node", "/app/node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"]
+
+FROM ${BASE_IMAGE}
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=modules /app/ ./
+COPY api/src/ api/src/
+COPY common/src/ common/src/
+COPY agent/src/ agent/src/
+COPY --from=dashboard /app/agent/dashboard/dist/ agent/dashboard/dist/
+COPY LICENSE models/MODEL_CARD.md models/ollamamax-tiny-q8_0.gguf models/
+COPY manifests/container/node.yaml /etc/ollamamax/node.yaml
+COPY scripts/docker-warm.mjs scripts/
+# Starts the agent once, as the user it will have: what it compiles stays in the image, and an image that cannot
+# start is not built.
+RUN ["node", "scripts/docker-warm.mjs", "/app/.cache/node-compile"]
+ENV NODE_COMPILE_CACHE=/app/.cache/node-compile
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="OllamaMax agent" \
+      org.opencontainers.image.description="Serves language models as one of a cluster of equals, with Ollama's and OpenAI's APIs" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+USER 65532:65532
+VOLUME ["/data"]
+EXPOSE 8080 8081 9090 9443
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", \
+  "fetch('http://127.0.0.1:9090/livez').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "/app/agent/src/main.ts"]
+CMD ["--config", "/etc/ollamamax/node.yaml"]
