@@ -47,7 +47,7 @@ export class Tokens {
         ...this.#parties,
       });
       if (header.typ !== tokenType || typeof payload === 'string') throw new ApiError('unauthenticated');
-      const role = payload['role'] as unknown;
+      const role = payload.role as unknown;
       const { sub, exp } = payload;
       const known = roles.find((candidate) => candidate === role);
       if (known === undefined || sub === undefined || exp === undefined)

@@ -28,13 +28,13 @@ export interface AppOptions {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly bodyBytes: number;
+  readonly onStarted: () => void;
   readonly onFinished: (context: RequestContext, status: number, durationMs: number, method: string) => void;
   /** True while the agent goes away: connections are not kept. */
   readonly draining: () => boolean;
 }
 
-const contextOf = (response: express.Response): RequestContext =>
-  response.locals['context'] as RequestContext;
+const contextOf = (response: express.Response): RequestContext => response.locals.context as RequestContext;
 
 const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
@@ -58,9 +58,10 @@ export const createApp = (options: AppOptions): express.Express => {
 
   app.use((request, response, next) => {
     const context = createContext(request, response);
-    response.locals['context'] = context;
+    response.locals.context = context;
     response.setHeader('x-content-type-options', 'nosniff');
     if (options.draining()) response.setHeader('connection', 'close');
+    options.onStarted();
     response.once('close', () => {
       options.onFinished(context, response.statusCode, performance.now() - context.startedAt, request.method);
     });

@@ -63,7 +63,7 @@ export const createOriginCheck = (
       return false;
     }
     // The page's own server (the dashboard), and pages on this machine, as Ollama allows.
-    return (host !== undefined && url.host === host.toLowerCase()) || isLoopbackName(hostName(url.host));
+    return url.host === host?.toLowerCase() || isLoopbackName(hostName(url.host));
   };
 };
 
@@ -91,6 +91,7 @@ export const createAccessGuard = (
           : 'The Authorization header is not a Bearer token.',
       );
     context.user = authenticate(token);
+    context.token = token;
     if (rank[context.user.role] < rank[route.access])
       throw new ApiError(
         'forbidden',

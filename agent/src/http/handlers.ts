@@ -11,4 +11,4 @@ export type Handler = (call: {
 }) => Promise<void> | void;
 
 /** Handlers of every route that is available; the compiler checks that none is missing. */
-export type Handlers<Ids extends RouteId = RouteId> = { readonly [Id in Ids]: Handler };
+export type Handlers<Ids extends RouteId = RouteId> = Readonly<Record<Ids, Handler>>;

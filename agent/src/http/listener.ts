@@ -2,6 +2,7 @@ import { createServer as createHttpServer, STATUS_CODES, type RequestListener, t
 import { createServer as createHttpsServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Socket } from 'node:net';
+import { hostname } from 'node:os';
 import { ApiError, errorCatalogue, type ErrorCode } from '@ollamamax/api';
 import type { Component } from '@ollamamax/common';
 
@@ -23,6 +24,10 @@ export const splitAddress = (address: string): { readonly host: string; readonly
   const at = address.lastIndexOf(':');
   return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
 };
+
+/** Whether only this machine can reach what listens there. */
+export const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 const clientErrorCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -82,9 +87,12 @@ export class Listener implements Component {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
-  /** Host as configured, without brackets; empty for all addresses. */
-  get host(): string {
-    return splitAddress(this.#options.address).host;
+  /** Base URL; the name of this machine stands for "all addresses". */
+  get url(): string {
+    const { host } = splitAddress(this.#options.address);
+    const name = host === '' || host === '0.0.0.0' || host === '::' ? hostname() : host;
+    const scheme = this.#options.tls === undefined ? 'http' : 'https';
+    return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${this.port}`;
   }
 
   /** @throws ApiError port_in_use, config_invalid */

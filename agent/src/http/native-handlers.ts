@@ -7,6 +7,7 @@ import {
   type LoginBody,
 } from '@ollamamax/api';
 import type { Health } from '../observability/health.ts';
+import type { TicketGrant } from '../ws/ticket-store.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { Handlers } from './handlers.ts';
 import type { SessionUser } from './request-context.ts';
@@ -20,12 +21,8 @@ export interface Sessions {
     password: string,
     address: string,
   ): Promise<{ readonly token: string; readonly expiresAt: Date; readonly user: SessionUser }>;
-  /** A single-use ticket for one WebSocket. */
-  ticket(
-    user: SessionUser,
-    origin: string | undefined,
-    address: string,
-  ): { readonly ticket: string; readonly expiresAt: Date };
+  /** A single-use ticket for one WebSocket of the same user, origin and address. */
+  ticket(grant: TicketGrant): { readonly ticket: string; readonly expiresAt: string };
 }
 
 export interface NativeOptions {
@@ -83,7 +80,7 @@ export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> =>
       response.json({ nodes: reads.agents() });
     },
     node: ({ request, response }) => {
-      const id = String(request.params['id']);
+      const id = String(request.params.id);
       const found = reads.agents().find((agent) => agent.id === id);
       if (found === undefined) throw new ApiError('node_not_found', `The cluster has no agent "${id}".`);
       response.json(found);
@@ -92,7 +89,7 @@ export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> =>
       response.json({ models: reads.models() });
     },
     model: ({ request, response }) => {
-      const name = canonicalModelName(String(request.params['name']));
+      const name = canonicalModelName(String(request.params.name));
       const found = reads.models().find((model) => model.name === name);
       if (found === undefined) throw new ApiError('model_not_found', `The cluster has no model "${name}".`);
       response.json(found);
@@ -111,12 +108,13 @@ export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> =>
     },
     ticket: ({ request, response, context }) => {
       if (context.user === undefined) throw new ApiError('unauthenticated');
-      const { ticket, expiresAt } = sessions.ticket(
-        context.user,
-        request.headers.origin,
-        request.socket.remoteAddress ?? 'unknown',
-      );
-      response.set('cache-control', 'no-store').json({ ticket, expiresAt: expiresAt.toISOString() });
+      const grant: TicketGrant = {
+        user: context.user,
+        ...(context.token === undefined ? {} : { token: context.token }),
+        origin: request.headers.origin,
+        address: request.socket.remoteAddress,
+      };
+      response.set('cache-control', 'no-store').json(sessions.ticket(grant));
     },
   };
 };

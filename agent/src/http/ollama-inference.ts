@@ -36,13 +36,13 @@ const toSampling = (options: OllamaOptions | null | undefined): Sampling => {
     stop: options.stop ?? undefined,
     maxTokens: options.num_predict,
   };
-  return Object.fromEntries(Object.entries(defined).filter(([, value]) => value !== undefined)) as Sampling;
+  return Object.fromEntries(Object.entries(defined).filter(([, value]) => value !== undefined));
 };
 
 const toFormat = (format: ChatBody['format']): Pick<InferenceRequest, 'format'> => {
   if (format === undefined || format === null || format === '') return {};
   if (format === 'json') return { format: { type: 'json' } };
-  return { format: { type: 'json_schema', schema: format as Record<string, unknown> } };
+  return { format: { type: 'json_schema', schema: format } };
 };
 
 const refuseUnsupported = (body: ChatBody | GenerateBody): void => {

@@ -90,7 +90,7 @@ const toSampling = (body: ChatCompletionBody): Sampling => {
   };
   return Object.fromEntries(
     Object.entries(defined).filter(([, value]) => value !== undefined && value !== null),
-  ) as Sampling;
+  );
 };
 
 const toRequest = (body: ChatCompletionBody, context: RequestContext): InferenceRequest => {

@@ -19,7 +19,7 @@ export const openaiModelHandlers = (reads: ClusterReads): Handlers<'openaiModels
     response.json({ object: 'list', data });
   },
   openaiModel: ({ request, response }) => {
-    const name = canonicalModelName(String(request.params['model']));
+    const name = canonicalModelName(String(request.params.model));
     const found = reads.models().find((model) => model.name === name && model.replicasReady > 0);
     if (found === undefined)
       throw new ApiError('model_not_found', `model "${name}" not found.`, { param: 'model' });

@@ -16,6 +16,8 @@ export interface RequestContext {
   /** Route template for logs and metrics, never the raw path. */
   route: string;
   user: SessionUser | undefined;
+  /** The token that was sent; never logged. */
+  token: string | undefined;
   /** Agent that did the work, when another one did. */
   servedBy: string | undefined;
   /** Error code, when the request failed, before or after the first byte. */
@@ -38,6 +40,7 @@ export const createContext = (request: IncomingMessage, response: ServerResponse
     dialect: dialectOf(request.url ?? '/'),
     route: 'unmatched',
     user: undefined,
+    token: undefined,
     servedBy: undefined,
     errorCode: undefined,
   };

@@ -8,12 +8,6 @@ import type {
 } from '@ollamamax/api';
 import type { Peer } from '../p2p/peers.ts';
 
-/** A model of the cluster with what Ollama's listing shows of it besides. */
-export interface ClusterModel extends ModelEventValue {
-  /** ISO time of the newest file. */
-  readonly modifiedAt?: string;
-}
-
 const defaultReplicas = 3;
 
 const clusterValue = (
@@ -70,13 +64,13 @@ export const mergeModels = (
   desired: DesiredState,
   self: AgentStatus,
   peers: readonly Peer[],
-): ClusterModel[] => {
+): ModelEventValue[] => {
   const online = [
     self,
     ...peers.flatMap((peer) => (peer.online && peer.status !== undefined ? [peer.status] : [])),
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
   return desired.models
-    .map((spec): ClusterModel => {
+    .map((spec): ModelEventValue => {
       const name = canonicalModelName(spec.name);
       const copies = online.flatMap((agent) =>
         agent.models.filter((model) => model.name === name).map((model) => ({ id: agent.id, model })),
@@ -112,24 +106,43 @@ export const mergeModels = (
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 };
 
+type Unsubscribe = () => void;
+
 export interface ClusterViewOptions {
+  /** Of this agent's process; part of every event epoch. */
+  readonly bootId: string;
   /** This agent's own status, as its peers get it. */
   readonly status: () => AgentStatus;
-  readonly peers: { list(): readonly Peer[] };
-  readonly catalog: { state(): DesiredState };
+  readonly peers: { list(): readonly Peer[]; onChange(listener: () => void): Unsubscribe };
+  readonly catalog: { state(): DesiredState; onChange(listener: () => void): Unsubscribe };
+  /** What changes this agent's own part: its models, its phase. */
+  readonly own: readonly { onChange(listener: () => void): Unsubscribe }[];
   readonly now: () => Date;
 }
 
 /** The cluster as this agent sees it now. Reading is cheap and never waits. */
 export interface ClusterView {
+  readonly bootId: string;
   agents(): readonly ClusterEventValue[];
-  models(): readonly ClusterModel[];
+  models(): readonly ModelEventValue[];
   /** By agent id. */
   metrics(): Readonly<Record<string, MetricsEventValue>>;
+  /** Calls back after agents or models may have changed; returns how to stop that. */
+  onChange(listener: () => void): Unsubscribe;
 }
 
-export const createClusterView = (options: ClusterViewOptions): ClusterView => ({
-  agents: () => mergeAgents(options.status(), options.peers.list(), options.now().toISOString()),
-  models: () => mergeModels(options.catalog.state(), options.status(), options.peers.list()),
-  metrics: () => mergeMetrics(options.status(), options.peers.list(), options.now().toISOString()),
-});
+export const createClusterView = (options: ClusterViewOptions): ClusterView => {
+  const { status, peers, catalog, now } = options;
+  return {
+    bootId: options.bootId,
+    agents: () => mergeAgents(status(), peers.list(), now().toISOString()),
+    models: () => mergeModels(catalog.state(), status(), peers.list()),
+    metrics: () => mergeMetrics(status(), peers.list(), now().toISOString()),
+    onChange: (listener) => {
+      const unsubscribes = [peers, catalog, ...options.own].map((source) => source.onChange(listener));
+      return () => {
+        for (const unsubscribe of unsubscribes) unsubscribe();
+      };
+    },
+  };
+};

@@ -1,0 +1,399 @@
+import type { RequestListener } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { ApiError, canonicalModelName, type AgentPhase, type NodeConfig } from '@ollamamax/api';
+import { Lifecycle, secureContextOptions, type Component, type Logger } from '@ollamamax/common';
+import { createSessions } from './auth/sessions.ts';
+import { createFileCatalog } from './catalog/file-catalog.ts';
+import { placeModels } from './catalog/placement.ts';
+import { drain } from './drain.ts';
+import { createApp } from './http/app.ts';
+import { createOriginCheck } from './http/guards.ts';
+import { InferenceCalls } from './http/inference-calls.ts';
+import { Listener, isLoopbackHost, splitAddress } from './http/listener.ts';
+import { nativeHandlers } from './http/native-handlers.ts';
+import { ollamaInferenceHandlers } from './http/ollama-inference.ts';
+import { ollamaModelHandlers } from './http/ollama-models.ts';
+import { openaiInferenceHandlers } from './http/openai-inference.ts';
+import { openaiModelHandlers } from './http/openai-models.ts';
+import type { RequestContext } from './http/request-context.ts';
+import type { InferenceEngine } from './inference/engine.ts';
+import { createRunnerEngine } from './inference/runner-engine.ts';
+import { createInternalServer } from './internal-api/server.ts';
+import { createModelStore } from './models/local-model-store.ts';
+import { createPreload } from './models/preload.ts';
+import { createAgentHealth } from './observability/agent-health.ts';
+import { AgentMetrics } from './observability/agent-metrics.ts';
+import { answerProbe, createMetricsHandler } from './observability/metrics-handler.ts';
+import { StatusReporter } from './observability/status-reporter.ts';
+import { dnsDiscovery, staticDiscovery } from './p2p/discovery.ts';
+import { noPeers } from './p2p/no-peers.ts';
+import type { Peers } from './p2p/peers.ts';
+import { createPollingPeers } from './p2p/polling-peers.ts';
+import { createClusterView } from './scheduler/cluster-view.ts';
+import { createDispatcher } from './scheduler/dispatcher.ts';
+import { createLocalRunner } from './scheduler/local-runner.ts';
+import { readTlsFiles } from './tls-files.ts';
+import { createTicketStore } from './ws/ticket-store.ts';
+import { createEventsServer } from './ws/ws-server.ts';
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 10_000;
+const ticketLimits = { ttlMs: 30_000, max: 10_000 } as const;
+
+export interface AgentOptions {
+  readonly config: NodeConfig;
+  readonly logger: Logger;
+  /** The part of the environment that runners may see. */
+  readonly runnerEnvironment?: Readonly<Record<string, string>>;
+  /** Another engine under the same port; the runner engine when left out. */
+  readonly engine?: InferenceEngine;
+}
+
+/** Where a started agent listens. */
+export interface AgentAddresses {
+  readonly api: string;
+  readonly dashboard: string;
+  readonly metrics: string;
+  readonly internal: string | undefined;
+}
+
+export interface Agent {
+  readonly id: string;
+  /** @throws ApiError config_invalid, port_in_use, state_corrupt, … */
+  start(): Promise<AgentAddresses>;
+  /**
+   * Drains and stops. Idempotent.
+   * @param hurry aborts the waiting: running streams end with agent_draining at once
+   * @returns whether every stream ended by itself
+   */
+  stop(hurry?: AbortSignal): Promise<boolean>;
+}
+
+/** Puts one agent together: the only place where its parts meet. */
+export const createAgent = async (options: AgentOptions): Promise<Agent> => {
+  const { config, logger } = options;
+  const selfId = config.node.id;
+  const { limits } = config;
+  let phase: AgentPhase = 'starting';
+  let accepting = true;
+
+  const catalog = createFileCatalog({
+    dataDir: config.storage.dataDir,
+    initial: { models: config.models, settings: config.settings ?? {} },
+    logger,
+  });
+
+  let known: { readonly revision: number; readonly names: ReadonlySet<string> } = {
+    revision: -1,
+    names: new Set(),
+  };
+  const knownModels = (): ReadonlySet<string> => {
+    const { revision, models } = catalog.state();
+    if (known.revision !== revision)
+      known = { revision, names: new Set(models.map((model) => canonicalModelName(model.name))) };
+    return known.names;
+  };
+
+  const { api: tls, internal: internalTls } = await readTlsFiles(config);
+
+  const polling =
+    internalTls === undefined
+      ? undefined
+      : createPollingPeers({
+          selfId,
+          cluster: config.cluster.name,
+          tls: internalTls,
+          discovery:
+            config.cluster.peersDns === undefined
+              ? staticDiscovery(config.cluster.peers)
+              : dnsDiscovery(config.cluster.peersDns),
+          pollMs: config.cluster.pollMs,
+          catalog,
+          log: logger.child({ component: 'peers' }),
+        });
+
+  const peers: Peers = polling ?? noPeers;
+
+  const placedHere = () => {
+    const state = catalog.state();
+    const members = [selfId, ...peers.list().map((peer) => peer.id)];
+    const placement = placeModels(state, members);
+    return state.models.filter(
+      (model) => placement.get(canonicalModelName(model.name))?.includes(selfId) === true,
+    );
+  };
+  const models = createModelStore({
+    dataDir: config.storage.dataDir,
+    modelDir: config.storage.modelDir,
+    placed: placedHere,
+    onPlacedChange: (listener) => {
+      const unsubscribe = [catalog.onChange(listener), peers.onChange(listener)];
+      return () => {
+        for (const stop of unsubscribe) stop();
+      };
+    },
+    settings: () => catalog.state().settings,
+    logger,
+  });
+
+  const metrics: AgentMetrics = new AgentMetrics({
+    agentId: selfId,
+    models: () => models.list(),
+    resident: () => engine.resident(),
+    peersOnline: () => peers.list().filter((peer) => peer.online).length,
+    eventConnections: () => events.connections,
+    knownModels,
+  });
+
+  const engine: InferenceEngine =
+    options.engine ??
+    createRunnerEngine({
+      logger: logger.child({ component: 'inference' }),
+      threads: config.inference.threads === 0 ? availableParallelism() : config.inference.threads,
+      gpu: config.inference.gpu === 'off' ? false : config.inference.gpu,
+      loadTimeoutMs: config.inference.loadSeconds * 1000,
+      queueTimeoutMs: limits.queueSeconds * 1000,
+      stallTimeoutMs: limits.writeStallSeconds * 2000,
+      maxLoadedModels: () => catalog.state().settings.maxLoadedModels ?? 3,
+      observer: metrics.engine,
+      ...(options.runnerEnvironment === undefined ? {} : { environment: options.runnerEnvironment }),
+    });
+
+  const reporter: StatusReporter = new StatusReporter({
+    id: selfId,
+    cluster: config.cluster.name,
+    phase: () => phase,
+    urls: () => ({
+      apiUrl: config.advertise.api ?? apiListener.url,
+      dashboardUrl: config.advertise.dashboard ?? dashboardListener.url,
+    }),
+    catalogRevision: () => catalog.state().revision,
+    totals: () => metrics.totals,
+    models: () => models.list(),
+    resident: () => engine.resident(),
+  });
+  const status = () => reporter.status();
+
+  const local = createLocalRunner({ selfId, engine, models, accepting: () => accepting });
+  const dispatcher = createDispatcher({ selfId, engine, models, peers, catalog, local, phase: () => phase });
+  const view = createClusterView({
+    bootId: reporter.bootId,
+    status,
+    peers,
+    catalog,
+    own: [models, { onChange: (listener) => reporter.onSample(listener) }],
+    now: () => new Date(),
+  });
+
+  const health = createAgentHealth({
+    phase: () => phase,
+    models: () => models.list(),
+    peers: () => peers.list(),
+  });
+
+  const { users, sessions, authenticate } = createSessions(config, logger);
+  const tickets = createTicketStore(ticketLimits);
+
+  const originAllowed = createOriginCheck(config.http.allowedOrigins);
+  const events = createEventsServer({
+    view,
+    agentId: selfId,
+    ...(authenticate === undefined ? {} : { authenticate }),
+    tickets,
+    originAllowed: (origin, host) => origin === undefined || originAllowed(origin, host),
+    log: logger.child({ component: 'events' }),
+  });
+
+  const shutdown = new AbortController();
+  const calls = new InferenceCalls({
+    runner: dispatcher,
+    logger,
+    observer: metrics.streams,
+    writeStallMs: limits.writeStallSeconds * 1000,
+    requestMs: limits.requestSeconds * 1000,
+    shutdown: shutdown.signal,
+  });
+
+  const reads = {
+    ...view,
+    show: (name: string, verbose: boolean, signal: AbortSignal) => dispatcher.show(name, verbose, signal),
+  };
+  const onFinished = (context: RequestContext, code: number, durationMs: number, method: string): void => {
+    metrics.requestFinished({
+      route: context.route,
+      method,
+      status: code,
+      seconds: durationMs / 1000,
+      errorCode: context.errorCode,
+      dialect: context.dialect,
+    });
+    const level = code >= 500 && context.errorCode !== 'cancelled' ? 'warn' : 'debug';
+    logger[level]('request', () => ({
+      requestId: context.id,
+      method,
+      route: context.route,
+      status: code,
+      ms: Math.round(durationMs),
+      user: context.user?.name,
+      servedBy: context.servedBy,
+      code: context.errorCode,
+    }));
+  };
+  const app = createApp({
+    handlers: {
+      ...ollamaModelHandlers(reads),
+      ...ollamaInferenceHandlers(calls),
+      ...openaiModelHandlers(reads),
+      ...openaiInferenceHandlers(calls),
+      ...nativeHandlers({
+        agentId: selfId,
+        cluster: config.cluster.name,
+        reads,
+        health,
+        desiredState: () => catalog.state(),
+        sessions: {
+          enabled: sessions !== undefined,
+          login: (username, password, address) => {
+            if (sessions === undefined) throw new ApiError('auth_disabled');
+            return sessions.login(username, password, address);
+          },
+          ticket: (grant) => tickets.issue(grant),
+        },
+      }),
+    },
+    logger,
+    authenticate,
+    loopbackOnly: isLoopbackHost(splitAddress(config.listen.api).host),
+    allowedHosts: config.http.allowedHosts,
+    allowedOrigins: config.http.allowedOrigins,
+    bodyBytes: limits.bodyBytes,
+    onStarted: () => metrics.requestStarted(),
+    onFinished,
+    draining: () => phase === 'draining',
+  });
+
+  const listener = (name: string, address: string, handler: RequestListener, secure: boolean): Listener =>
+    new Listener({
+      name,
+      address,
+      handler,
+      ...(secure && tls !== undefined ? { tls: secureContextOptions(tls) } : {}),
+      headersMs: limits.headersSeconds * 1000,
+      requestMs: limits.bodySeconds * 1000,
+      maxConnections: limits.connections,
+    });
+  const apiListener: Listener = listener(
+    'api',
+    config.listen.api,
+    (request, response) => {
+      if (!answerProbe(health, request, response)) app(request, response);
+    },
+    true,
+  );
+  const dashboardListener: Listener = listener('dashboard', config.listen.dashboard, app, true);
+  const metricsListener = listener(
+    'metrics',
+    config.listen.metrics,
+    createMetricsHandler(metrics.registry, health),
+    false,
+  );
+  events.attach(apiListener.server);
+  events.attach(dashboardListener.server);
+
+  const internal =
+    internalTls === undefined
+      ? undefined
+      : createInternalServer({
+          ...splitAddress(config.listen.internal),
+          cluster: config.cluster.name,
+          tls: internalTls,
+          status,
+          catalog,
+          runLocal: (request, signal) => local.run(request, signal),
+          show: (name, verbose) => models.show(name, verbose),
+          log: logger.child({ component: 'internal-api' }),
+        });
+
+  const preload: Component = createPreload(models, engine, () => catalog.state().models, logger);
+  const components: Component[] = [
+    metricsListener,
+    catalog,
+    ...(users === undefined ? [] : [users]),
+    reporter,
+    models,
+    { name: 'engine', stop: () => engine.stop() },
+    ...(internal === undefined ? [] : [internal]),
+    ...(polling === undefined ? [] : [polling]),
+    preload,
+    { name: 'events', stop: async () => events.close() },
+    apiListener,
+    dashboardListener,
+  ];
+  const lifecycle = new Lifecycle(components, {
+    startTimeoutMs,
+    stopTimeoutMs,
+    onStopError: (component, error) => logger.warn('did not stop cleanly', { component, error }),
+  });
+
+  let stopping: Promise<boolean> | undefined;
+  const stop = async (hurry: AbortSignal): Promise<boolean> => {
+    const clean =
+      phase === 'ready'
+        ? await drain(
+            {
+              announce: () => {
+                phase = 'draining';
+                logger.info('draining', {
+                  delaySeconds: config.drain.delaySeconds,
+                  graceSeconds: config.drain.graceSeconds,
+                });
+                const alternatives = peers
+                  .list()
+                  .flatMap((peer) => (peer.online ? [peer.status?.apiUrl ?? ''] : []));
+                events
+                  .drain({ afterMs: config.drain.delaySeconds * 1000, alternatives })
+                  .catch((error: unknown) => {
+                    logger.warn('events could not be drained', { error });
+                  });
+              },
+              finish: async () => {
+                accepting = false;
+                await Promise.all([apiListener.drain(), dashboardListener.drain()]);
+                while (local.active() > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+              },
+              abort: () => {
+                shutdown.abort(
+                  new ApiError('agent_draining', 'The agent stopped before the answer was complete.'),
+                );
+              },
+            },
+            { delayMs: config.drain.delaySeconds * 1000, graceMs: config.drain.graceSeconds * 1000 },
+            hurry,
+          )
+        : true;
+    await lifecycle.stop();
+    return clean;
+  };
+
+  return {
+    id: selfId,
+    start: async () => {
+      await lifecycle.start();
+      phase = 'ready';
+      const address = internal?.address();
+      const addresses: AgentAddresses = {
+        api: apiListener.url,
+        dashboard: dashboardListener.url,
+        metrics: metricsListener.url,
+        internal:
+          address === undefined ? undefined : `${splitAddress(config.listen.internal).host}:${address.port}`,
+      };
+      logger.info('agent is ready', { ...addresses });
+      return addresses;
+    },
+    stop: (hurry = new AbortController().signal) => {
+      stopping ??= stop(hurry);
+      return stopping;
+    },
+  };
+};

@@ -1,0 +1,41 @@
+import type { RequestListener } from 'node:http';
+import type { Registry } from '@ollamamax/common';
+import { probeText, type Health } from './health.ts';
+
+/**
+ * Probes as Kubernetes and load balancers ask for them. Liveness says that the process answers and nothing else:
+ * neither peers nor models may restart it.
+ * @returns whether the path was one of them
+ */
+export const answerProbe = (health: Health, ...[request, response]: Parameters<RequestListener>): boolean => {
+  const [path = '', query = ''] = (request.url ?? '/').split('?', 2);
+  if (path !== '/livez' && path !== '/readyz' && path !== '/healthz') return false;
+  const report = path === '/readyz' ? health.readiness() : ({ status: 'pass', checks: {} } as const);
+  response.statusCode = report.status === 'fail' ? 503 : 200;
+  response.setHeader('content-type', 'text/plain; charset=utf-8');
+  response.setHeader('cache-control', 'no-store');
+  response.end(probeText(path.slice(1), report, /(^|&)verbose(=|&|$)/.test(query)));
+  return true;
+};
+
+/** Port 9090: Prometheus metrics and the probes. */
+export const createMetricsHandler =
+  (registry: Registry, health: Health): RequestListener =>
+  (request, response) => {
+    if (answerProbe(health, request, response)) return;
+    if ((request.url ?? '').split('?')[0] !== '/metrics') {
+      response.statusCode = 404;
+      response.end('metrics are at /metrics, probes at /livez and /readyz\n');
+      return;
+    }
+    registry.metrics().then(
+      (text) => {
+        response.setHeader('content-type', registry.contentType);
+        response.end(text);
+      },
+      () => {
+        response.statusCode = 500;
+        response.end('metrics could not be collected\n');
+      },
+    );
+  };

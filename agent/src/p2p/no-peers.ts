@@ -1,0 +1,16 @@
+import { ApiError } from '@ollamamax/api';
+import type { Peers } from './peers.ts';
+
+const nobody = (peerId: string): ApiError =>
+  new ApiError('agent_unreachable', `Agent ${peerId} is not known here: this agent runs alone.`);
+
+/** Peers of an agent that runs alone. */
+export const noPeers: Peers = {
+  list: () => [],
+  onChange: () => () => undefined,
+  run: (peerId) => {
+    throw nobody(peerId);
+  },
+  show: (peerId) => Promise.reject(nobody(peerId)),
+  desiredState: (peerId) => Promise.reject(nobody(peerId)),
+};
