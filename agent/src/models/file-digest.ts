@@ -121,8 +121,7 @@ export class DigestCache {
 
   get(path: string, fingerprint: Fingerprint): string | undefined {
     const entry = this.#entries.get(path);
-    return entry !== undefined &&
-      entry.size === fingerprint.size &&
+    return entry?.size === fingerprint.size &&
       entry.mtimeNs === fingerprint.mtimeNs &&
       entry.inode === fingerprint.inode
       ? entry.digest

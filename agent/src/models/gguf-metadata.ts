@@ -141,7 +141,7 @@ class MetadataReader {
     }
     for (let index = 0; index < length; index += 1) {
       if (this.#cursor.available === 0) await this.#cursor.need(1);
-      scalarReaders['bool']?.(this.#cursor.take(1), key);
+      scalarReaders.bool?.(this.#cursor.take(1), key);
     }
   }
 

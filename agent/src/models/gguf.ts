@@ -139,7 +139,7 @@ const readTensor = async (cursor: GgufCursor, index: number, alignment: number):
     );
   const bytes = (elements / type.blockElements) * type.blockBytes;
   cursor.field = `the offset of tensor ${name}`;
-  const offset = await cursor.count(cursor.size);
+  const offset = await cursor.count(Number.MAX_SAFE_INTEGER);
   if (offset % alignment !== 0)
     throw invalidModelFile(`The offset of tensor ${name} (${offset}) is no multiple of the alignment ${alignment}.`);
   return { name, type: type.name, shape, offset, bytes, elements };

@@ -188,7 +188,7 @@ const strongEtag = (response: Response): string | undefined => {
 export const openHttpBody = async (input: HttpBodyRequest): Promise<HttpBody> => {
   const guard = new StallGuard(input.stallMs);
   const explain = (error: unknown): unknown => {
-    if (input.signal.aborted) return input.signal.reason;
+    if (input.signal.aborted) return input.signal.reason as unknown;
     if (error instanceof ApiError) return error;
     return guard.signal.aborted
       ? sourceUnreachable(input.url, `nothing came for ${input.stallMs / 1000} seconds`)
@@ -211,7 +211,7 @@ export const openHttpBody = async (input: HttpBodyRequest): Promise<HttpBody> =>
       read: async () => {
         guard.touch();
         try {
-          const next = await reader?.read();
+          const next = (await reader?.read()) as { readonly value?: Uint8Array } | undefined;
           return next?.value;
         } catch (error) {
           throw explain(error);

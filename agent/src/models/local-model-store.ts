@@ -59,7 +59,7 @@ const defaultLimits: LocalModelStoreLimits = {
 const defaults = { contextSize: 4096, parallel: 4, maxQueue: 512, keepAliveSeconds: 300 } as const;
 
 const numCtx = (spec: ModelSpec): number | undefined => {
-  const value = spec.parameters?.['num_ctx'];
+  const value = spec.parameters?.num_ctx;
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
 };
 

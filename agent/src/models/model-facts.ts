@@ -62,8 +62,11 @@ const checkUsable = (header: GgufHeader): void => {
   positive(metadata, `${architecture}.context_length`);
   positive(metadata, `${architecture}.embedding_length`);
   positive(metadata, `${architecture}.block_count`);
+  // Read again for the details; a wrong type is to be refused here and now.
+  integer(metadata, 'general.file_type');
+  integer(metadata, `${architecture}.pooling_type`);
   const tokens = metadata.get('tokenizer.ggml.tokens');
-  if (tokens === undefined || tokens.length === undefined || tokens.length === 0)
+  if ((tokens?.length ?? 0) === 0)
     throw invalidModelFile('The file has no vocabulary (tokenizer.ggml.tokens).');
 };
 

@@ -71,6 +71,9 @@ export const sameBytes = (a: ModelSpec, b: ModelSpec): boolean =>
 /** Waits until the time is over or the signal aborts; the caller looks at its signal. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, signal).catch(() => undefined);
 
+/** Asked anew each time: the compiler takes `signal.aborted` for unchanged across an await. */
+const stopped = (signal: AbortSignal): boolean => signal.aborted;
+
 /** One model placed on this agent: brings its file about, verifies it and watches it until it is stopped. */
 export class PlacedModel {
   readonly #options: PlacedModelOptions;
@@ -152,7 +155,7 @@ export class PlacedModel {
   async #run(signal: AbortSignal): Promise<void> {
     let failures = 0;
     let completedBefore = 0;
-    while (!signal.aborted) {
+    while (!stopped(signal)) {
       try {
         const ready = await this.#bring(signal);
         failures = 0;
@@ -165,7 +168,7 @@ export class PlacedModel {
         this.#report({ state: 'verifying', sizeBytes: size, completedBytes: 0 });
       } catch (error) {
         // Aborting is how a model is stopped; nothing is left to report then.
-        if (signal.aborted) return;
+        if (stopped(signal)) return;
         this.#ready = undefined;
         failures = this.#progress.completedBytes > completedBefore ? 0 : failures + 1;
         completedBefore = this.#progress.completedBytes;
@@ -210,9 +213,9 @@ export class PlacedModel {
 
   /** Returns when the file is no longer the verified one. */
   async #watch(ready: ReadyFile, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!stopped(signal)) {
       await this.#pauseUntilWoken(this.#options.limits.checkMs, signal);
-      if (signal.aborted) return;
+      if (stopped(signal)) return;
       this.#lastCheck = Date.now();
       try {
         if (!sameFingerprint(await fingerprintOf(ready.path), ready.fingerprint)) {

@@ -1,0 +1,51 @@
+import {
+  ApiError,
+  canonicalModelName,
+  compileValidator,
+  DesiredState,
+  describeProblems,
+  isApiError,
+  type Problem,
+} from '@ollamamax/api';
+
+const validate = compileValidator(DesiredState);
+
+/** What a schema cannot say: names are valid and each is there once; a download has a digest. */
+const semanticProblems = (state: DesiredState): Problem[] => {
+  const problems: Problem[] = [];
+  const seen = new Map<string, number>();
+  state.models.forEach((spec, index) => {
+    const at = `models[${index}]`;
+    try {
+      const name = canonicalModelName(spec.name);
+      const first = seen.get(name);
+      if (first === undefined) seen.set(name, index);
+      else problems.push({ path: `${at}.name`, message: `is ${name} again, after models[${first}]` });
+    } catch (error) {
+      if (!isApiError(error)) throw error;
+      problems.push({
+        path: `${at}.name`,
+        message: `is not a valid model name (${JSON.stringify(spec.name.slice(0, 80))})`,
+      });
+    }
+    if (!('http' in spec.source)) return;
+    if (spec.sha256 === undefined)
+      problems.push({ path: `${at}.sha256`, message: 'is required for a model from http' });
+    if (!URL.canParse(spec.source.http))
+      problems.push({ path: `${at}.source.http`, message: 'is not a well-formed URL' });
+  });
+  return problems;
+};
+
+/**
+ * The value as a desired state, with defaults filled in.
+ * @throws ApiError invalid_request naming every problem
+ */
+export const checkDesiredState = (value: unknown): DesiredState => {
+  // Validation fills in defaults: not in the caller's object.
+  const result = validate(structuredClone(value));
+  const problems = result.ok ? semanticProblems(result.value) : result.problems;
+  if (!result.ok || problems.length > 0)
+    throw new ApiError('invalid_request', `The desired state has problems: ${describeProblems(problems)}.`);
+  return result.value;
+};
