@@ -10,10 +10,7 @@ export const UserName = Type.String({
 export const UserRecord = Type.Object(
   {
     name: UserName,
-    role: Type.Union(
-      roles.map((role) => Type.Literal(role)),
-      { description: 'What the user may do.' },
-    ),
+    role: Type.Enum([...roles], { description: 'What the user may do.' }),
     passwordHash: Type.String({
       pattern:
         '^\\$argon2id\\$v=19\\$m=[0-9]{1,7},t=[0-9]{1,2},p=[0-9]{1,2}\\$[A-Za-z0-9+/]+\\$[A-Za-z0-9+/]+$',

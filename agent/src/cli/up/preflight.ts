@@ -1,0 +1,158 @@
+import { constants } from 'node:fs';
+import { access, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { freemem } from 'node:os';
+import { ApiError, type ModelSpec } from '@ollamamax/api';
+import { acquireFileLock, type FileLock } from '@ollamamax/common';
+import { CliError, exitCodes } from '../cli-error.ts';
+import { findPortHolder } from './port-holder.ts';
+import type { AgentPorts } from './port-plan.ts';
+
+const mebibyte = 1024 * 1024;
+/** Resident memory of an agent without a model. */
+const agentBytes = 200 * mebibyte;
+/** What a runner needs beside the model file: process, context and scratch of a small model. */
+const runnerBytes = 150 * mebibyte;
+
+const purposes = {
+  api: 'API',
+  dashboard: 'dashboard',
+  metrics: 'metrics',
+  internal: 'internal API',
+} as const;
+type UsedPort = keyof typeof purposes;
+
+const tryListen = (port: number): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+
+/** @throws ApiError port_in_use naming the port, who has it and which option chooses others */
+export const checkPorts = async (plan: readonly AgentPorts[], suggestion: number): Promise<void> => {
+  for (const [index, ports] of plan.entries())
+    for (const name of Object.keys(purposes) as UsedPort[]) {
+      const port = ports[name];
+      const code = await tryListen(port);
+      if (code === undefined) continue;
+      const holder = code === 'EADDRINUSE' ? await findPortHolder(port) : undefined;
+      const why =
+        code !== 'EADDRINUSE'
+          ? `cannot be opened (${code})`
+          : holder === undefined
+            ? 'is in use by another program'
+            : `is in use by ${holder.program} (process ${holder.pid})`;
+      throw new ApiError(
+        'port_in_use',
+        `Port ${port}, for the ${purposes[name]} of agent-${index}, ${why}. "--port ${suggestion}" moves all ports of the cluster.`,
+      );
+    }
+};
+
+/**
+ * The model's file is there, readable and GGUF.
+ * @returns its size in bytes
+ * @throws ApiError source_file_missing, model_file_invalid
+ */
+export const checkModelFile = async (model: ModelSpec): Promise<number> => {
+  if (!('file' in model.source)) return 0;
+  const { file } = model.source;
+  try {
+    const facts = await stat(file);
+    if (!facts.isFile())
+      throw new ApiError('model_file_invalid', `${file}, for the model ${model.name}, is not a file.`);
+    const handle = await open(file, 'r');
+    try {
+      const magic = Buffer.alloc(4);
+      await handle.read(magic, 0, 4, 0);
+      if (magic.toString('latin1') !== 'GGUF')
+        throw new ApiError(
+          'model_file_invalid',
+          `${file}, for the model ${model.name}, does not begin with "GGUF"${
+            magic.toString('latin1') === 'vers'
+              ? '; it is a Git LFS pointer, fetch it with "git lfs pull"'
+              : ''
+          }.`,
+        );
+    } finally {
+      await handle.close();
+    }
+    return facts.size;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'ENOTDIR') throw error;
+    throw new ApiError(
+      'source_file_missing',
+      `${file}, for the model ${model.name}, ${code === 'EACCES' ? 'may not be read by this user' : 'does not exist'}.`,
+      { cause: error },
+    );
+  }
+};
+
+const numberIn = async (file: string): Promise<number | undefined> => {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return /^\d+\s*$/.test(text) ? Number(text) : undefined;
+};
+
+/** Memory that programs started now can have: the machine's, and what the container's limit leaves. */
+export const availableMemory = async (): Promise<number> => {
+  const info = await readFile('/proc/meminfo', 'utf8').catch(() => '');
+  const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(info)?.[1];
+  const machine = kibibytes === undefined ? freemem() : Number(kibibytes) * 1024;
+  const limit = await numberIn('/sys/fs/cgroup/memory.max');
+  const used = await numberIn('/sys/fs/cgroup/memory.current');
+  // The page cache counts as used there although it gives way.
+  const cacheText = await readFile('/sys/fs/cgroup/memory.stat', 'utf8').catch(() => '');
+  const cache = Number(/^inactive_file (\d+)/m.exec(cacheText)?.[1] ?? 0);
+  return limit === undefined || used === undefined ? machine : Math.min(machine, limit - used + cache);
+};
+
+const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
+
+/** @throws ApiError insufficient_memory */
+export const checkMemory = (
+  available: number,
+  agents: number,
+  models: readonly { readonly bytes: number; readonly replicas: number }[],
+): void => {
+  const needed =
+    agents * agentBytes +
+    models.reduce((sum, { bytes, replicas }) => sum + replicas * (bytes + runnerBytes), 0);
+  if (needed <= available) return;
+  throw new ApiError(
+    'insufficient_memory',
+    `${agents} agents with their models need about ${inMebibytes(needed)}, and ${inMebibytes(available)} are free. Fewer agents ("--agents 1") or replicas ("--replicas 1") need less.`,
+  );
+};
+
+/**
+ * Makes the data directory and takes its lock.
+ * @throws CliError data_dir_unusable or already_running
+ */
+export const claimDataDir = async (dataDir: string): Promise<FileLock> => {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await access(dataDir, constants.W_OK | constants.X_OK);
+    const lock = await acquireFileLock(`${dataDir}/up.lock`);
+    if (!('heldBy' in lock)) return lock;
+    throw new CliError({
+      code: 'already_running',
+      what: 'A local cluster already runs with this data directory.',
+      why: `${dataDir} is in use by process ${lock.heldBy.pid}.`,
+      action:
+        'Use that cluster, stop it with Ctrl-C, or choose another folder with --data-dir and other ports with --port.',
+      exitCode: exitCodes.conflict,
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || error instanceof CliError) throw error;
+    throw new CliError({
+      code: 'data_dir_unusable',
+      what: 'The data directory cannot be used.',
+      why: `${dataDir} cannot be written (${code}).`,
+      action: 'Choose a folder you may write to with --data-dir.',
+      exitCode: exitCodes.failure,
+    });
+  }
+};
