@@ -112,10 +112,10 @@ export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedMo
 const controlTokenType = 3;
 
 const controlTextsOf = (model: LlamaModel): readonly string[] => {
-  const { tokens, token_type } = model.fileInfo.metadata.tokenizer.ggml;
-  // Some files leave the types out, whatever the library's types say.
-  const types: readonly number[] = (token_type) ?? [];
-  return tokens.filter((_text, id) => types[id] === controlTokenType);
+  // Some files leave the types out, so the library's declaration is not taken at its word.
+  const ggml: { readonly tokens: readonly string[]; readonly token_type: readonly number[] | undefined } =
+    model.fileInfo.metadata.tokenizer.ggml;
+  return ggml.tokens.filter((_text, id) => ggml.token_type?.[id] === controlTokenType);
 };
 
 const createSlot = (sequence: LlamaContextSequence): Slot => ({

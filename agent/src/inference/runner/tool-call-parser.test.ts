@@ -1,0 +1,80 @@
+import { describe, expect, test } from '@jest/globals';
+import { ToolCallParser, type ToolPiece } from './tool-call-parser.ts';
+
+const feed = (pieces: readonly string[]): ToolPiece[] => {
+  let next = 0;
+  const parser = new ToolCallParser(() => `id-${++next}`);
+  const all = [...pieces.flatMap((piece) => parser.push(piece)), ...parser.flush()];
+  return all.reduce<ToolPiece[]>((joined, piece) => {
+    const last = joined.at(-1);
+    if (piece.kind !== 'text' || last?.kind !== 'text') return [...joined, piece];
+    return [...joined.slice(0, -1), { kind: 'text', text: last.text + piece.text }];
+  }, []);
+};
+
+const weather = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>';
+const call = (id: string, name: string, args: Record<string, unknown>): ToolPiece => ({
+  kind: 'call',
+  call: { id, name, arguments: args },
+});
+const text = (value: string): ToolPiece => ({ kind: 'text', text: value });
+
+describe('ToolCallParser', () => {
+  test.each<[string, string, ToolPiece[]]>([
+    ['a call', weather, [call('id-1', 'get_weather', { city: 'Paris' })]],
+    [
+      'text before a call',
+      `Let me look.\n\n${weather}`,
+      [text('Let me look.'), call('id-1', 'get_weather', { city: 'Paris' })],
+    ],
+    [
+      'two calls and white space',
+      `${weather}\n${weather}\n`,
+      [call('id-1', 'get_weather', { city: 'Paris' }), call('id-2', 'get_weather', { city: 'Paris' })],
+    ],
+    [
+      'text after a call',
+      `${weather}\nDone <b`,
+      [call('id-1', 'get_weather', { city: 'Paris' }), text('\nDone <b')],
+    ],
+    ['broken JSON', '<tool_call>{"name": }</tool_call> ok', [text('<tool_call>{"name": }</tool_call> ok')]],
+    [
+      'no name',
+      '<tool_call>{"arguments": {}}</tool_call>',
+      [text('<tool_call>{"arguments": {}}</tool_call>')],
+    ],
+    [
+      'list as arguments',
+      '<tool_call>{"name":"f","arguments":[1]}</tool_call>',
+      [text('<tool_call>{"name":"f","arguments":[1]}</tool_call>')],
+    ],
+    [
+      'arguments as text',
+      '<tool_call>{"name":"f","arguments":"{\\"a\\":1}"}</tool_call>',
+      [call('id-1', 'f', { a: 1 })],
+    ],
+    ['no arguments', '<tool_call>{"name":"now"}</tool_call>', [call('id-1', 'now', {})]],
+    ['missing end', '<tool_call>\n{"name": "f", "arguments": {}}', [call('id-1', 'f', {})]],
+    ['cut off', '<tool_call>\n{"name": "f", "argu', [text('<tool_call>\n{"name": "f", "argu')]],
+    ['only text', 'a < b and <tool', [text('a < b and <tool')]],
+    ['trailing space', 'hello \n', [text('hello \n')]],
+  ])('%s, however it is split', (_name, input, wanted) => {
+    for (let size = 1; size <= input.length; size++) {
+      const pieces = Array.from({ length: Math.ceil(input.length / size) }, (_, i) =>
+        input.slice(i * size, (i + 1) * size),
+      );
+      expect(feed(pieces)).toEqual(wanted);
+    }
+  });
+
+  test('passes text on before the stream ends', () => {
+    const parser = new ToolCallParser(() => 'id');
+    expect(parser.push('Hello')).toEqual([text('Hello')]);
+    expect(parser.push(' world<tool')).toEqual([text(' world')]);
+  });
+
+  test('keeps the order of argument keys', () => {
+    const [piece] = feed(['<tool_call>{"name":"f","arguments":{"z":1,"a":2,"m":3}}</tool_call>']);
+    expect(piece?.kind === 'call' && Object.keys(piece.call.arguments)).toEqual(['z', 'a', 'm']);
+  });
+});
