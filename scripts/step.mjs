@@ -74,14 +74,22 @@ export function capture(command) {
 }
 
 /**
- * Prints why a step failed, with all its output, and ends the process. For the top of a script.
+ * @param {unknown} error
+ * @returns {string} why a step failed, with all its output
+ */
+export function describe(error) {
+  return error instanceof StepFailed
+    ? `${error.output}\n\n${error.message}, see above.\n`
+    : `${String(error)}\n`;
+}
+
+/**
+ * Prints why a step failed and ends the process. For the top of a script.
  * @param {unknown} error
  * @returns {never}
  */
 export function endWith(error) {
-  const text =
-    error instanceof StepFailed ? `${error.output}\n\n${error.message}, see above.` : String(error);
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(describe(error));
   process.exit(1);
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { bootstrap, ownNode, ownNodeEnvironment, root } from './bootstrap.mjs';
 import { tools } from './machine.mjs';
 import { staticChecks } from './static-checks.mjs';
-import { endWith } from './step.mjs';
+import { describe } from './step.mjs';
 import { killGroup, runSuite } from './suite.mjs';
 
 /**
@@ -45,7 +45,12 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   });
 }
 
-await bootstrap().catch(endWith);
+await bootstrap({ dashboard: false }).catch((/** @type {unknown} */ error) => {
+  process.stderr.write(describe(error));
+  process.stdout.write('0 passed, 1 failed\n');
+  process.exit(1);
+});
+await buildDashboard();
 for (const check of staticChecks({ cached: false })) {
   heading(check.name);
   const { status } = spawnSync(ownNode, check.args, {
@@ -60,6 +65,13 @@ for (const suite of suites) {
 }
 await stopAll();
 summarize();
+
+async function buildDashboard() {
+  heading('dashboard');
+  const error = await bootstrap().then(() => undefined, describe);
+  if (error !== undefined) process.stdout.write(error);
+  results.push({ name: 'dashboard', passed: error ? 0 : 1, failed: error ? 1 : 0, remark: '' });
+}
 
 /** @param {string} title */
 function heading(title) {
