@@ -80,15 +80,19 @@ const applyToTopic = <T>(topic: TopicState<T>, frame: TopicFrame): TopicState<T>
 
 /** The state after a frame; subscriptions carry the topic's name as id. `gap`: something is missing, subscribe anew. */
 export const applyFrame = (state: LiveState, frame: TopicFrame): LiveState | 'gap' => {
-  const apply = <Topic extends EventTopic>(topic: Topic): LiveState | 'gap' => {
-    const next = applyToTopic<TopicValues[Topic]>(state[topic], frame);
-    return next === 'gap' ? 'gap' : { ...state, [topic]: next };
-  };
   switch (frame.id) {
-    case 'cluster':
-    case 'models':
-    case 'metrics':
-      return apply(frame.id);
+    case 'cluster': {
+      const cluster = applyToTopic(state.cluster, frame);
+      return cluster === 'gap' ? 'gap' : { ...state, cluster };
+    }
+    case 'models': {
+      const models = applyToTopic(state.models, frame);
+      return models === 'gap' ? 'gap' : { ...state, models };
+    }
+    case 'metrics': {
+      const metrics = applyToTopic(state.metrics, frame);
+      return metrics === 'gap' ? 'gap' : { ...state, metrics };
+    }
     default:
       return state;
   }
