@@ -1,4 +1,4 @@
-import { ApiError } from '@ollamamax/api';
+import { ApiError, isApiError } from '@ollamamax/api';
 
 export interface HttpBodyRequest {
   readonly url: string;
@@ -46,9 +46,11 @@ const sourceRefused = (url: string, reason: string): ApiError =>
 
 /** The code of a network error, which fetch hides as the cause of a cause. */
 const networkReason = (error: unknown): string => {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth += 1) {
-    const { code } = at as NodeJS.ErrnoException;
+  let at = error;
+  for (let depth = 0; depth < 4 && typeof at === 'object' && at !== null; depth += 1) {
+    const { code, cause } = at as { readonly code?: unknown; readonly cause?: unknown };
     if (typeof code === 'string') return `the connection failed (${code})`;
+    at = cause;
   }
   return 'the connection failed';
 };
@@ -189,7 +191,7 @@ export const openHttpBody = async (input: HttpBodyRequest): Promise<HttpBody> =>
   const guard = new StallGuard(input.stallMs);
   const explain = (error: unknown): unknown => {
     if (input.signal.aborted) return input.signal.reason as unknown;
-    if (error instanceof ApiError) return error;
+    if (isApiError(error)) return error;
     return guard.signal.aborted
       ? sourceUnreachable(input.url, `nothing came for ${input.stallMs / 1000} seconds`)
       : sourceUnreachable(input.url, networkReason(error));

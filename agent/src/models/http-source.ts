@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ApiError, type ModelState } from '@ollamamax/api';
+import { ApiError, isApiError, type ModelState } from '@ollamamax/api';
 import { syncDirectory } from './durable-file.ts';
 import { type DigestCache, fingerprintOf, hashFile } from './file-digest.ts';
 import { fileError } from './file-error.ts';
@@ -87,7 +87,7 @@ export const downloadBlob = async (source: HttpSource, context: DownloadContext)
     await receive(source, context);
     await settle(source, context);
   } catch (error) {
-    if (context.signal.aborted || error instanceof ApiError) throw error;
+    if (context.signal.aborted || isApiError(error)) throw error;
     throw fileError(error, source.path);
   }
 };

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   ApiError,
@@ -259,6 +260,9 @@ export class PlacedModel {
   }
 
   async #hash(path: string, fingerprint: Fingerprint, signal: AbortSignal): Promise<string> {
+    // Another model of the same file may have been at it while this one waited.
+    const known = this.#options.cache.get(path, fingerprint);
+    if (known !== undefined) return known;
     const sizeBytes = fingerprint.size;
     this.#report({ state: 'verifying', sizeBytes, completedBytes: 0 });
     const digest = await hashFile(path, signal, (completedBytes) =>
@@ -289,17 +293,34 @@ export class PlacedModel {
       throw new ApiError('invalid_request', `${this.#options.name}: a model from http needs sha256.`);
     const path = join(this.#options.blobDir, `sha256-${sha256}`);
     const job: HttpSource = { url: source.http, sha256, path };
-    await this.#options.heavy(sha256, signal, () => {
+    await this.#download(job, signal);
+    try {
+      return await this.#verify(path, signal);
+    } catch (error) {
+      if (!isApiError(error) || error.code !== 'digest_mismatch') throw error;
+      this.#logger.warn('The downloaded file is damaged; it is fetched anew.', { path });
+    }
+    await this.#options.heavy(sha256, signal, () => this.#removeDamaged(job));
+    await this.#download(job, signal);
+    return this.#verify(path, signal);
+  }
+
+  #download(job: HttpSource, signal: AbortSignal): Promise<void> {
+    return this.#options.heavy(job.sha256, signal, () => {
       if (this.#progress.state === 'pending')
         this.#report({ state: 'downloading', sizeBytes: 0, completedBytes: 0 });
       return downloadBlob(job, {
         cache: this.#options.cache,
         limits: this.#options.limits,
         signal,
-        onProgress: (state, sizeBytes, completedBytes) =>
-          this.#report({ state, sizeBytes, completedBytes }),
+        onProgress: (state, sizeBytes, completedBytes) => this.#report({ state, sizeBytes, completedBytes }),
       });
     });
-    return this.#verify(path, signal);
+  }
+
+  /** Leaves a file alone that another model of the same digest has fetched anew by now. */
+  async #removeDamaged(job: HttpSource): Promise<void> {
+    const digest = this.#options.cache.get(job.path, await this.#fingerprint(job.path));
+    if (digest !== job.sha256) await rm(job.path, { force: true });
   }
 }
