@@ -77,10 +77,12 @@ export const messages = {
     more: (count: number) => `and ${count} more`,
     since: (age: string) => `for ${age}`,
     severity: { critical: 'Critical', warning: 'Warning', info: 'Note' },
-    offline: (id: string) => ({
+    offline: (id: string, seen: boolean) => ({
       title: `${id} is offline`,
-      cause: 'The other agents no longer hear from it.',
-      action: 'Start it again; the end of its log says why it stopped.',
+      cause: seen ? 'The other agents no longer hear from it.' : 'The other agents have never heard from it.',
+      action: seen
+        ? 'Start it again; the end of its log says why it stopped.'
+        : 'Start it; check its address in cluster.peers and its certificate.',
     }),
     draining: (id: string) => ({
       title: `${id} is draining`,

@@ -42,7 +42,12 @@ const build = async (): Promise<void> => {
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dashboard-'));
-  server = createServer(dashboardHandler(join(folder, 'dist')));
+  server = createServer(
+    dashboardHandler(join(folder, 'dist'), (_request, response) => {
+      response.statusCode = 404;
+      response.end('the API');
+    }),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
 
@@ -123,6 +128,12 @@ describe('dashboardHandler', () => {
     const { status, body } = await get(path);
     expect(status).toBe(404);
     expect(body.toString()).not.toContain('secret');
+  });
+
+  test('leaves everything else to the API', async () => {
+    await build();
+    for (const path of ['/api/v1/health', '/v1/models', '/login/', '/index.html'])
+      expect((await get(path)).body.toString()).toBe('the API');
   });
 
   test('answers GET and HEAD only', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
 
 /** Views of the single page: only these are answered with it, everything else unknown is a 404. */
@@ -65,15 +65,14 @@ const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Ol
 The API does not need it.</p></html>`;
 
 /**
- * Serves the built dashboard: the page with a fresh nonce per response, hashed assets for ever, nothing else.
+ * Serves the built dashboard: the page with a fresh nonce per response, hashed assets for ever.
  * @param distDir the folder that `vite build` wrote; may appear later
+ * @param otherwise answers everything that is neither a view nor an asset: the API the page calls
  */
-export const dashboardHandler = (
-  distDir: string,
-): ((request: IncomingMessage, response: ServerResponse) => void) => {
+export const dashboardHandler = (distDir: string, otherwise: RequestListener): RequestListener => {
   let build: Build | undefined;
 
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const answer = async (path: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
     response.setHeader('x-content-type-options', 'nosniff');
     response.setHeader('referrer-policy', 'no-referrer');
     response.setHeader('cross-origin-opener-policy', 'same-origin');
@@ -90,7 +89,6 @@ export const dashboardHandler = (
       send(405, 'text/plain; charset=utf-8', 'This path does not answer this method.\n');
       return;
     }
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     build ??= await loadBuild(distDir);
     if (pages.has(path)) {
       const nonce = randomBytes(16).toString('base64');
@@ -106,7 +104,7 @@ export const dashboardHandler = (
     const asset = build?.assets.get(path);
     if (asset === undefined) {
       // An older page may ask for assets of its own build: look whether there is a newer one now.
-      if (path.startsWith('/assets/')) build = undefined;
+      build = undefined;
       send(404, 'text/plain; charset=utf-8', 'There is nothing at this path.\n');
       return;
     }
@@ -121,7 +119,12 @@ export const dashboardHandler = (
   };
 
   return (request, response) => {
-    answer(request, response).catch(() => {
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    if (!pages.has(path) && !path.startsWith('/assets/')) {
+      otherwise(request, response);
+      return;
+    }
+    answer(path, request, response).catch(() => {
       build = undefined;
       if (response.headersSent) response.destroy();
       else {

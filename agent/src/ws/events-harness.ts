@@ -3,12 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { ClusterEventValue, MetricsEventValue, ServerFrame } from '@ollamamax/api';
 import { silentLogger } from '@ollamamax/common';
 import { createTicketStore, type TicketStore } from './ticket-store.ts';
-import {
-  createEventsServer,
-  createOriginPolicy,
-  type EventsServer,
-  type EventsServerOptions,
-} from './ws-server.ts';
+import { createEventsServer, type EventsServer, type EventsServerOptions } from './ws-server.ts';
 
 /** What the tests use of a client's WebSocket. */
 export interface TestSocket {
@@ -132,7 +127,8 @@ export const setUp = async (options: Partial<EventsServerOptions> = {}): Promise
     view,
     agentId: 'agent-1',
     tickets,
-    originAllowed: createOriginPolicy({ allowed: ['http://friend.example'], hostAllowed: () => true }),
+    originAllowed: (origin, host) =>
+      origin === undefined || origin === 'http://friend.example' || origin === `http://${host ?? ''}`,
     log: silentLogger,
     ...options,
   });

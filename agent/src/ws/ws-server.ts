@@ -268,19 +268,3 @@ export const createEventsServer = (options: EventsServerOptions): EventsServer =
     },
   };
 };
-
-export interface OriginPolicyOptions {
-  /** Origins besides those of the agents' own pages; "*" allows all. */
-  readonly allowed: readonly string[];
-  /** Whether the Host header names this machine: guards against DNS rebinding. */
-  readonly hostAllowed: (host: string | undefined) => boolean;
-}
-
-/** Allows clients that are no browsers, pages this agent itself serves, and listed origins. */
-export const createOriginPolicy =
-  ({ allowed, hostAllowed }: OriginPolicyOptions): EventsServerOptions['originAllowed'] =>
-  (origin, host) => {
-    if (!hostAllowed(host)) return false;
-    if (origin === undefined || allowed.includes('*') || allowed.includes(origin)) return true;
-    return URL.canParse(origin) && new URL(origin).host === host;
-  };

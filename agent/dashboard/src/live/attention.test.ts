@@ -74,6 +74,11 @@ describe('attentionItems', () => {
     expect(item).toMatchObject({ severity: 'critical', since: Date.parse('2026-01-01T00:10:00.000Z') });
   });
 
+  test('an agent that was never seen has no date', () => {
+    const [item] = attentionItems(facts({ agents: [agent('a', { phase: 'offline', lastSeen: '' })] }));
+    expect(item).not.toHaveProperty('since');
+  });
+
   test('a failed model says why, and is a warning while others serve it', () => {
     const failed = copy('a', { state: 'failed', error: { code: 'disk_full', message: 'No space.' } });
     const [alone] = attentionItems(facts({ models: [model('m', { replicasReady: 0, agents: [failed] })] }));

@@ -28,15 +28,18 @@ const rank: Record<Severity, number> = { critical: 0, warning: 1, info: 2 };
 
 const agentItems = (agent: ClusterEventValue, metrics: MetricsEventValue | undefined): AttentionItem[] => {
   const text = messages.attention;
-  if (agent.phase === 'offline')
+  if (agent.phase === 'offline') {
+    const lastSeen = Date.parse(agent.lastSeen);
+    const known = Number.isFinite(lastSeen);
     return [
       {
         id: `offline:${agent.id}`,
         severity: 'critical',
-        ...text.offline(agent.id),
-        since: Date.parse(agent.lastSeen),
+        ...text.offline(agent.id, known),
+        ...(known ? { since: lastSeen } : {}),
       },
     ];
+  }
   const items: AttentionItem[] = [];
   if (agent.phase === 'draining')
     items.push({ id: `draining:${agent.id}`, severity: 'info', ...text.draining(agent.id) });
