@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { ApiError, canonicalModelName, type AgentPhase, type NodeConfig } from '@ollamamax/api';
 import { Lifecycle, secureContextOptions, type Component, type Logger } from '@ollamamax/common';
 import { createSessions } from './auth/sessions.ts';
@@ -7,6 +8,7 @@ import { createFileCatalog } from './catalog/file-catalog.ts';
 import { placeModels } from './catalog/placement.ts';
 import { drain } from './drain.ts';
 import { createApp } from './http/app.ts';
+import { dashboardHandler } from './http/dashboard-assets.ts';
 import { createOriginCheck } from './http/guards.ts';
 import { InferenceCalls } from './http/inference-calls.ts';
 import { Listener, isLoopbackHost, splitAddress } from './http/listener.ts';
@@ -36,6 +38,7 @@ import { readTlsFiles } from './tls-files.ts';
 import { createTicketStore } from './ws/ticket-store.ts';
 import { createEventsServer } from './ws/ws-server.ts';
 
+const dashboardFolder = fileURLToPath(new URL('../dashboard/dist', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 const ticketLimits = { ttlMs: 30_000, max: 10_000 } as const;
@@ -290,7 +293,12 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     },
     true,
   );
-  const dashboardListener: Listener = listener('dashboard', config.listen.dashboard, app, true);
+  const dashboardListener: Listener = listener(
+    'dashboard',
+    config.listen.dashboard,
+    dashboardHandler(dashboardFolder, app),
+    true,
+  );
   const metricsListener = listener(
     'metrics',
     config.listen.metrics,
