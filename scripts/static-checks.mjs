@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './bootstrap.mjs';
 
@@ -11,9 +10,11 @@ export function staticChecks({ cached }) {
   const tool = (/** @type {string} */ path) => join(root, 'node_modules', path);
   const cache = (/** @type {string} */ name) =>
     cached ? ['--cache', '--cache-location', tool(`.cache/${name}-check.json`)] : [];
-  const generator = join(root, 'api/src/generate/main.ts');
   return [
-    ...(existsSync(generator) ? [{ name: 'generated files', args: [generator, '--check'] }] : []),
+    ...['api', 'agent'].map((workspace) => ({
+      name: `generated files of ${workspace}`,
+      args: [join(root, workspace, 'src/generate/main.ts'), '--check'],
+    })),
     { name: 'lint', args: [tool('eslint/bin/eslint.js'), '--max-warnings=0', ...cache('eslint'), '.'] },
     {
       name: 'format',

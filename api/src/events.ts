@@ -1,4 +1,7 @@
-import type { AgentPhase, ModelDetails, ModelState, ResidentModel } from './wire/agent-status.ts';
+import { Type, type Static } from 'typebox';
+import type { Immutable } from './immutable.ts';
+import { oneOf } from './one-of.ts';
+import { Model, Node } from './rest/native.ts';
 
 /** Live events over WebSocket: subprotocol name, one JSON object per text frame. */
 export const eventsSubprotocol = 'ollamamax.v1';
@@ -34,106 +37,163 @@ export const eventCloseCodes = {
   restarting: 4499,
 } as const;
 
-/** Place in a topic's history: `epoch` names the agent's boot and topic, `seq` rises by one per event in it. */
-export interface EventPosition {
-  readonly epoch: string;
-  readonly seq: number;
-}
+/** Place in a topic's history. */
+export const EventPosition = Type.Object(
+  {
+    epoch: Type.String({ description: "Names the agent's boot and the topic." }),
+    seq: Type.Integer({ description: 'Rises by one per event of the topic.' }),
+  },
+  { description: "Place in a topic's history." },
+);
+export type EventPosition = Immutable<Static<typeof EventPosition>>;
 
-export type ClientFrame =
-  | { readonly type: 'hello'; readonly client?: string }
-  | {
-      readonly type: 'subscribe';
-      readonly id: string;
-      readonly topic: EventTopic;
-      readonly from?: EventPosition;
-    }
-  | { readonly type: 'unsubscribe'; readonly id: string }
-  | { readonly type: 'ping' };
+const subscriptionId = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: 'Chosen by the client, unique in its connection; on every frame of this subscription.',
+});
+const seq = Type.Integer({ description: 'Position the subscriber has reached with this frame.' });
+
+/** Frames of the client, by their `type`. */
+export const clientFrames = {
+  hello: Type.Object(
+    {
+      type: Type.Literal('hello'),
+      client: Type.Optional(Type.String({ description: 'Name and version of the program, for logs.' })),
+    },
+    { description: 'The first frame, sent once.' },
+  ),
+  subscribe: Type.Object(
+    {
+      type: Type.Literal('subscribe'),
+      id: subscriptionId,
+      topic: oneOf(eventTopics, { description: 'What to hear of.' }),
+      from: Type.Optional(EventPosition),
+    },
+    {
+      description:
+        'Starts a subscription: answered by resumed and what was missed when `from` is still known, else by a snapshot.',
+    },
+  ),
+  unsubscribe: Type.Object(
+    { type: Type.Literal('unsubscribe'), id: subscriptionId },
+    { description: 'Ends a subscription; there is no answer.' },
+  ),
+  ping: Type.Object({ type: Type.Literal('ping') }, { description: 'Answered by pong.' }),
+} as const;
+
+export type ClientFrame = {
+  [Name in keyof typeof clientFrames]: Immutable<Static<(typeof clientFrames)[Name]>>;
+}[keyof typeof clientFrames];
 
 /** State topics are keyed maps: `put` replaces the value of a key, `delete` removes it. */
-export type EventOp =
-  | { readonly op: 'put'; readonly key: string; readonly value: unknown }
-  | { readonly op: 'delete'; readonly key: string };
+export const EventOp = Type.Union([
+  Type.Object({ op: Type.Literal('put'), key: Type.String(), value: Type.Unknown() }),
+  Type.Object({ op: Type.Literal('delete'), key: Type.String() }),
+]);
+export type EventOp = Immutable<Static<typeof EventOp>>;
 
-export type ServerFrame =
-  | {
-      readonly type: 'welcome';
-      readonly sessionId: string;
-      readonly agent: string;
-      readonly version: string;
-      readonly heartbeatMs: number;
-      readonly user?: { readonly name: string; readonly role: string };
-    }
-  | {
-      readonly type: 'snapshot';
-      readonly id: string;
-      readonly epoch: string;
-      readonly seq: number;
-      readonly part: number;
-      readonly last: boolean;
-      readonly data: Readonly<Record<string, unknown>>;
-    }
-  | { readonly type: 'delta'; readonly id: string; readonly seq: number; readonly ops: readonly EventOp[] }
-  | { readonly type: 'resumed'; readonly id: string; readonly seq: number }
-  | { readonly type: 'lagged'; readonly id: string; readonly coalesced: number }
-  | { readonly type: 'bookmark'; readonly id: string; readonly seq: number; readonly at: string }
-  | { readonly type: 'pong' }
-  | {
-      readonly type: 'error';
-      readonly id?: string;
-      readonly code: string;
-      readonly message: string;
-      readonly retryable: boolean;
-    }
-  | { readonly type: 'goaway'; readonly afterMs: number; readonly alternatives: readonly string[] };
+/** Frames of the agent, by their `type`. */
+export const serverFrames = {
+  welcome: Type.Object(
+    {
+      type: Type.Literal('welcome'),
+      sessionId: Type.String({ description: 'Names this connection in logs.' }),
+      agent: Type.String({ description: 'Id of the agent.' }),
+      version: Type.String({ description: 'Version of the agent.' }),
+      heartbeatMs: Type.Integer({ description: 'Milliseconds between two bookmarks.' }),
+      user: Type.Optional(Type.Object({ name: Type.String(), role: Type.String() })),
+    },
+    { description: 'Answers hello.' },
+  ),
+  snapshot: Type.Object(
+    {
+      type: Type.Literal('snapshot'),
+      id: subscriptionId,
+      epoch: Type.String({ description: 'Send it back in `from` to resume.' }),
+      seq,
+      part: Type.Integer({ description: 'Number of this part, from 0.' }),
+      last: Type.Boolean({ description: 'Whether this is the last part; only then is the map whole.' }),
+      data: Type.Record(Type.String(), Type.Unknown(), { description: 'Values by key.' }),
+    },
+    { description: 'The whole topic, in parts; what was known before is to be dropped.' },
+  ),
+  delta: Type.Object(
+    {
+      type: Type.Literal('delta'),
+      id: subscriptionId,
+      seq,
+      ops: Type.Array(EventOp, { description: 'Changes, in order.' }),
+    },
+    { description: 'What changed.' },
+  ),
+  resumed: Type.Object(
+    { type: Type.Literal('resumed'), id: subscriptionId, seq },
+    { description: 'The position in `from` is still known: what was missed follows as deltas.' },
+  ),
+  lagged: Type.Object(
+    {
+      type: Type.Literal('lagged'),
+      id: subscriptionId,
+      coalesced: Type.Integer({ description: 'Events that the next delta stands for.' }),
+    },
+    { description: 'The reader was slow: the next delta holds the latest value of every key that changed.' },
+  ),
+  bookmark: Type.Object(
+    {
+      type: Type.Literal('bookmark'),
+      id: subscriptionId,
+      seq,
+      at: Type.String({ description: 'Time of the agent, ISO 8601.' }),
+    },
+    { description: 'Sent once per heartbeat: says that nothing was missed, and keeps the position fresh.' },
+  ),
+  pong: Type.Object({ type: Type.Literal('pong') }, { description: 'Answers ping.' }),
+  error: Type.Object(
+    {
+      type: Type.Literal('error'),
+      id: Type.Optional(subscriptionId),
+      code: Type.String({ description: 'Stable code of the error catalogue.' }),
+      message: Type.String(),
+      retryable: Type.Boolean(),
+    },
+    { description: 'A frame was refused; the connection stays open.' },
+  ),
+  goaway: Type.Object(
+    {
+      type: Type.Literal('goaway'),
+      afterMs: Type.Integer({ description: 'Milliseconds until the agent closes the connection.' }),
+      alternatives: Type.Array(Type.String(), { description: 'URLs of other agents.' }),
+    },
+    { description: 'The agent is shutting down: connect to another one.' },
+  ),
+} as const;
 
-/** Topic `cluster`: key = agent id. */
-export interface ClusterEventValue {
-  readonly id: string;
-  /** `offline` when its peers have not heard of it for three polls. */
-  readonly phase: AgentPhase | 'offline';
-  readonly version: string;
-  readonly apiUrl: string;
-  readonly dashboardUrl?: string;
-  readonly startedAt: string;
-  readonly lastSeen: string;
-  readonly cpuCores: number;
-  readonly memoryTotalBytes: number;
-  readonly memoryAvailableBytes: number;
-  readonly residentBytes: number;
-  readonly catalogRevision: number;
-}
-
-/** Topic `models`: key = canonical model name. */
-export interface ModelEventValue {
-  readonly name: string;
-  readonly digest?: string;
-  readonly sizeBytes: number;
-  /** When the file became ready on the first agent that has it. */
-  readonly modifiedAt?: string;
-  readonly replicasDesired: number;
-  readonly replicasReady: number;
-  readonly details?: ModelDetails;
-  readonly agents: readonly {
-    readonly id: string;
-    readonly state: ModelState;
-    readonly completedBytes: number;
-    readonly sizeBytes: number;
-    readonly error?: { readonly code: string; readonly message: string };
-    readonly resident?: ResidentModel;
-  }[];
-}
+export type ServerFrame = {
+  [Name in keyof typeof serverFrames]: Immutable<Static<(typeof serverFrames)[Name]>>;
+}[keyof typeof serverFrames];
 
 /** Topic `metrics`: key = agent id; values of the last second. */
-export interface MetricsEventValue {
-  readonly at: string;
-  readonly inFlight: number;
-  readonly queued: number;
-  readonly openStreams: number;
-  readonly requestsPerSecond: number;
-  readonly tokensPerSecond: number;
-  readonly requestsTotal: number;
-  readonly errorsTotal: number;
-  readonly tokensTotal: number;
-}
+export const MetricsEventValue = Type.Object({
+  at: Type.String({ description: 'Time of the sample, ISO 8601.' }),
+  inFlight: Type.Integer({
+    description: 'Requests the runners of the agent work on or hold in their queues.',
+  }),
+  queued: Type.Integer({ description: 'Those of them that wait for a slot.' }),
+  openStreams: Type.Integer({ description: 'Streams the agent is the entry of.' }),
+  requestsPerSecond: Type.Number(),
+  tokensPerSecond: Type.Number(),
+  requestsTotal: Type.Integer({ description: 'Since the agent started, as the other totals.' }),
+  errorsTotal: Type.Integer(),
+  tokensTotal: Type.Integer(),
+});
+export type MetricsEventValue = Immutable<Static<typeof MetricsEventValue>>;
+
+/** Topic `cluster`: key = agent id. */
+export type ClusterEventValue = Immutable<Static<typeof Node>>;
+
+/** Topic `models`: key = canonical model name. */
+export type ModelEventValue = Immutable<Static<typeof Model>>;
+
+/** Schema of the values of each topic. */
+export const eventValues = { cluster: Node, models: Model, metrics: MetricsEventValue } as const;

@@ -1,4 +1,5 @@
 import { Type, type TSchema } from 'typebox';
+import type { ErrorCode } from './errors.ts';
 import type { Role } from './names.ts';
 import * as native from './rest/native.ts';
 import * as ollama from './rest/ollama.ts';
@@ -19,11 +20,32 @@ export interface Route {
   readonly response?: TSchema;
   /** Content type of the streamed form of the answer. */
   readonly streams?: 'application/x-ndjson' | 'text/event-stream';
+  /** One line or event of the streamed form. */
+  readonly streamItem?: TSchema;
+  /** What can go wrong in the work itself, beside what every route may answer. */
+  readonly errors?: readonly ErrorCode[];
   /** Known to clients, but answered with not_implemented in this version. */
   readonly unavailable?: true;
 }
 
 const text = Type.String();
+const modelErrors = ['invalid_model_name', 'model_not_found'] as const;
+const inferenceErrors = [
+  ...modelErrors,
+  'capability_missing',
+  'context_exceeded',
+  'invalid_format',
+  'template_failed',
+  'model_not_ready',
+  'model_load_failed',
+  'insufficient_memory',
+  'runner_crashed',
+  'queue_full',
+  'queue_timeout',
+  'agent_unreachable',
+  'agent_draining',
+  'deadline_exceeded',
+] as const;
 const later = { access: 'user', unavailable: true } as const;
 
 export const routes = {
@@ -67,6 +89,7 @@ export const routes = {
     access: 'readonly',
     body: ollama.ShowBody,
     response: ollama.ShowResponse,
+    errors: [...modelErrors, 'model_not_ready', 'agent_unreachable'],
   },
   generate: {
     method: 'post',
@@ -77,6 +100,8 @@ export const routes = {
     body: ollama.GenerateBody,
     response: ollama.GenerateResponse,
     streams: 'application/x-ndjson',
+    streamItem: ollama.GenerateResponse,
+    errors: inferenceErrors,
   },
   chat: {
     method: 'post',
@@ -87,6 +112,8 @@ export const routes = {
     body: ollama.ChatBody,
     response: ollama.ChatResponse,
     streams: 'application/x-ndjson',
+    streamItem: ollama.ChatResponse,
+    errors: inferenceErrors,
   },
   embed: { method: 'post', path: '/api/embed', dialect: 'ollama', summary: 'Embeddings', ...later },
   embeddings: {
@@ -142,6 +169,7 @@ export const routes = {
     summary: 'One model',
     access: 'readonly',
     response: openai.OpenAiModel,
+    errors: modelErrors,
   },
   chatCompletions: {
     method: 'post',
@@ -152,6 +180,8 @@ export const routes = {
     body: openai.ChatCompletionBody,
     response: openai.ChatCompletionResponse,
     streams: 'text/event-stream',
+    streamItem: openai.ChatCompletionChunk,
+    errors: inferenceErrors,
   },
   completions: {
     method: 'post',
@@ -207,6 +237,7 @@ export const routes = {
     summary: 'One agent',
     access: 'readonly',
     response: native.Node,
+    errors: ['node_not_found'],
   },
   models: {
     method: 'get',
@@ -223,6 +254,7 @@ export const routes = {
     summary: 'One model with its state on every agent',
     access: 'readonly',
     response: native.Model,
+    errors: modelErrors,
   },
   login: {
     method: 'post',
@@ -232,6 +264,7 @@ export const routes = {
     access: 'public',
     body: native.LoginBody,
     response: native.LoginResponse,
+    errors: ['login_failed', 'login_throttled', 'auth_disabled'],
   },
   session: {
     method: 'get',
@@ -252,3 +285,26 @@ export const routes = {
 } as const satisfies Record<string, Route>;
 
 export type RouteId = keyof typeof routes;
+
+const guardErrors = ['host_not_allowed', 'origin_not_allowed', 'internal'] as const;
+const tokenErrors = ['unauthenticated', 'token_expired', 'forbidden'] as const;
+const bodyErrors = [
+  'invalid_json',
+  'missing_body',
+  'invalid_request',
+  'body_too_large',
+  'unsupported_media_type',
+  'request_timeout',
+] as const;
+
+/** Every code that a route may answer with; the HTTP layer's own (`headers_too_large`, …) come on top. */
+export const errorsOf = (route: Route): readonly ErrorCode[] => [
+  ...new Set<ErrorCode>([
+    ...guardErrors,
+    ...(route.access === 'public' ? [] : tokenErrors),
+    ...(route.unavailable === true ? (['not_implemented'] as const) : []),
+    ...(route.path.includes('{') ? (['invalid_request'] as const) : []),
+    ...(route.body === undefined ? [] : bodyErrors),
+    ...(route.errors ?? []),
+  ]),
+];

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { runNode } from './repository.ts';
 
-test('the generated files are what the contract says now', () => {
-  const { status, output } = runNode(['api/src/generate/main.ts', '--check']);
+test.each(['api', 'agent'])('the generated files of %s are what its sources say now', (workspace) => {
+  const { status, output } = runNode([`${workspace}/src/generate/main.ts`, '--check']);
   expect({ status, output }).toEqual({ status: 0, output: expect.any(String) });
 });

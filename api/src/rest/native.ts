@@ -50,7 +50,9 @@ export const VersionResponse = Type.Object({
   node: Type.String(),
 });
 
-const NodePhase = oneOf(['starting', 'ready', 'draining', 'offline']);
+const NodePhase = oneOf(['starting', 'ready', 'draining', 'offline'], {
+  description: 'offline: the others have not heard of it for three polls.',
+});
 
 export const Node = Type.Object({
   id: Type.String(),
@@ -73,7 +75,9 @@ export const Model = Type.Object({
   name: Type.String(),
   digest: Type.Optional(Type.String()),
   sizeBytes: Type.Integer(),
-  modifiedAt: Type.Optional(Type.String()),
+  modifiedAt: Type.Optional(
+    Type.String({ description: 'When the file became ready on the first agent that has it.' }),
+  ),
   replicasDesired: Type.Integer(),
   replicasReady: Type.Integer(),
   details: Type.Optional(ModelDetails),

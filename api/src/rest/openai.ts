@@ -85,10 +85,12 @@ const Usage = Type.Object({
   prompt_tokens_details: Type.Object({ cached_tokens: Type.Integer() }),
 });
 
+const FinishReason = oneOf(['stop', 'length', 'tool_calls'], { description: 'Why the answer ended.' });
+
 export const ChatCompletionResponse = Type.Object({
   id: Type.String(),
   object: Type.Literal('chat.completion'),
-  created: Type.Integer(),
+  created: Type.Integer({ description: 'Seconds since 1970.' }),
   model: Type.String(),
   system_fingerprint: Type.String(),
   choices: Type.Array(
@@ -99,10 +101,47 @@ export const ChatCompletionResponse = Type.Object({
         content: Type.Union([Type.String(), Type.Null()]),
         tool_calls: Type.Optional(Type.Array(OpenAiToolCall)),
       }),
-      finish_reason: Type.String(),
+      logprobs: Type.Null(),
+      finish_reason: FinishReason,
     }),
   ),
   usage: Usage,
+});
+
+/** The data of one event of the streamed form; the last event's data is `[DONE]`. */
+export const ChatCompletionChunk = Type.Object({
+  id: Type.String(),
+  object: Type.Literal('chat.completion.chunk'),
+  created: Type.Integer(),
+  model: Type.String(),
+  system_fingerprint: Type.String(),
+  choices: Type.Array(
+    Type.Object({
+      index: Type.Integer(),
+      delta: Type.Object({
+        role: Type.Optional(Type.Literal('assistant')),
+        content: Type.Optional(Type.String()),
+        tool_calls: Type.Optional(
+          Type.Array(
+            Type.Object({
+              index: Type.Integer(),
+              id: Type.String(),
+              type: Type.Literal('function'),
+              function: Type.Object({ name: Type.String(), arguments: Type.String() }),
+            }),
+          ),
+        ),
+      }),
+      logprobs: Type.Null(),
+      finish_reason: Type.Union([FinishReason, Type.Null()]),
+    }),
+    { description: 'Empty in the event that carries the usage.' },
+  ),
+  usage: Type.Optional(
+    Type.Union([Usage, Type.Null()], {
+      description: 'Only with stream_options.include_usage; null but in the last event.',
+    }),
+  ),
 });
 
 export const OpenAiModel = Type.Object({

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
-import type { WireError } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Immutable } from '../immutable.ts';
 
 /** One request to a model, independent of the API dialect it came in by. Crosses the internal wire as JSON. */
 export const ToolCall = Type.Object({
@@ -87,23 +88,34 @@ export const InferenceRequest = Type.Object({
 });
 export type InferenceRequest = Static<typeof InferenceRequest>;
 
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'load' | 'unload';
+export const FinishReason = oneOf(['stop', 'length', 'tool_calls', 'load', 'unload']);
+export type FinishReason = Static<typeof FinishReason>;
 
 /** Counters of one finished request. Durations in nanoseconds, as Ollama reports them. */
-export interface InferenceUsage {
-  readonly promptTokens: number;
-  readonly cachedPromptTokens: number;
-  readonly completionTokens: number;
-  readonly loadNs: number;
-  readonly queueNs: number;
-  readonly promptNs: number;
-  readonly evalNs: number;
-  readonly totalNs: number;
-}
+export const InferenceUsage = Type.Object({
+  promptTokens: Type.Integer(),
+  cachedPromptTokens: Type.Integer({ description: 'Tokens of the prompt that were still in memory.' }),
+  completionTokens: Type.Integer(),
+  loadNs: Type.Number(),
+  queueNs: Type.Number(),
+  promptNs: Type.Number(),
+  evalNs: Type.Number(),
+  totalNs: Type.Number(),
+});
+export type InferenceUsage = Immutable<Static<typeof InferenceUsage>>;
+
+const ErrorOnWire = Type.Object({
+  code: Type.Unsafe<ErrorCode>(Type.String({ description: 'Code of the error catalogue.' })),
+  message: Type.String(),
+  param: Type.Optional(Type.String()),
+  retryAfterSeconds: Type.Optional(Type.Number()),
+});
 
 /** What a request yields, in order: any number of text and tool_calls, then exactly one done or error. */
-export type InferenceEvent =
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'tool_calls'; readonly calls: readonly ToolCall[] }
-  | { readonly type: 'done'; readonly reason: FinishReason; readonly usage: InferenceUsage }
-  | { readonly type: 'error'; readonly error: WireError };
+export const InferenceEvent = Type.Union([
+  Type.Object({ type: Type.Literal('text'), text: Type.String() }),
+  Type.Object({ type: Type.Literal('tool_calls'), calls: Type.Array(ToolCall) }),
+  Type.Object({ type: Type.Literal('done'), reason: FinishReason, usage: InferenceUsage }),
+  Type.Object({ type: Type.Literal('error'), error: ErrorOnWire }),
+]);
+export type InferenceEvent = Immutable<Static<typeof InferenceEvent>>;

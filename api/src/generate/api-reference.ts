@@ -1,0 +1,79 @@
+import { errorsOf, routes, type Dialect, type Route } from '../routes.ts';
+import { fieldTable } from './field-table.ts';
+import { code, page, table } from './markdown.ts';
+import { toJsonSchema } from './schema-text.ts';
+
+const dialects: readonly (readonly [Dialect, string, string])[] = [
+  ['ollama', "Ollama's API", 'Unknown fields are ignored, as Ollama does.'],
+  ['openai', "OpenAI's API", 'Unknown fields are ignored.'],
+  ['native', "OllamaMax's own API", 'Unknown fields are refused.'],
+];
+
+const intro = `All of it is on port 8080 of every agent, and any agent answers for the whole cluster. The same as OpenAPI 3.1:
+[openapi.json](openapi.json). Errors: [errors.md](errors.md). Live events: [events.md](events.md).
+
+With authentication on, send \`Authorization: Bearer TOKEN\`; the role of the user must be at least the one named with
+the route. Probes without authentication: \`GET /livez\` and \`GET /readyz\`. A \`GET\` route also answers \`HEAD\`; another
+method is answered 405 with \`Allow\`.`;
+
+const heading = (route: Route): string => `${route.method.toUpperCase()} ${route.path}`;
+
+const anchor = (route: Route): string =>
+  `#${heading(route)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9 _-]/g, '')
+    .replaceAll(' ', '-')}`;
+
+const role = (route: Route): string => (route.access === 'public' ? 'none' : route.access);
+
+const overview = (list: readonly Route[]): string =>
+  table(
+    ['Route', 'What', 'Role', 'Stream'],
+    list.map((route) => [
+      `[${code(heading(route))}](${anchor(route)})`,
+      route.summary + (route.unavailable === true ? ' (not in this version)' : ''),
+      role(route),
+      route.streams === undefined ? '' : code(route.streams),
+    ]),
+  );
+
+const errorLinks = (route: Route): string =>
+  `Errors: ${errorsOf(route)
+    .map((name) => `[${code(name)}](errors.md#${name})`)
+    .join(', ')}.`;
+
+const details = (route: Route): string[] => {
+  const title = `### ${heading(route)}`;
+  const lead = `${route.summary}. Role: ${role(route)}.`;
+  if (route.unavailable === true)
+    return [
+      title,
+      `${lead} Not in this version: answered 501 [\`not_implemented\`](errors.md#not_implemented).`,
+    ];
+  const { body, response, streams, streamItem } = route;
+  const isObject = response !== undefined && 'properties' in response;
+  return [
+    title,
+    lead,
+    ...(body === undefined ? [] : ['Request body:', fieldTable(toJsonSchema(body))]),
+    ...(isObject ? ['Answer:', fieldTable(toJsonSchema(response))] : ['Answer: plain text.']),
+    ...(streams === undefined || streamItem === undefined
+      ? []
+      : streamItem === response
+        ? [
+            `As a stream (${code(streams)}) each line has the form of the answer, the last one \`done: true\`.`,
+          ]
+        : [`As a stream (${code(streams)}) each event carries:`, fieldTable(toJsonSchema(streamItem))]),
+    errorLinks(route),
+  ];
+};
+
+/** `docs/reference/api.md`: every route with its fields. */
+export const apiReference = (): string =>
+  page('API', '`api/src/routes.ts` and `api/src/rest/`', [
+    intro,
+    ...dialects.flatMap(([dialect, title, note]) => {
+      const list = Object.values<Route>(routes).filter((route) => route.dialect === dialect);
+      return [`## ${title}`, note, overview(list), ...list.flatMap(details)];
+    }),
+  ]);

@@ -1,0 +1,65 @@
+import { internalPaths, agentIdentity, operatorIdentity } from '../names.ts';
+import { ports } from '../ports.ts';
+import { AgentStatus, ModelShow } from '../wire/agent-status.ts';
+import { DesiredState } from '../wire/desired-state.ts';
+import { InferenceEvent, InferenceRequest } from '../wire/inference.ts';
+import { fieldTable } from './field-table.ts';
+import { code, page, table } from './markdown.ts';
+import { toJsonSchema } from './schema-text.ts';
+
+const intro = `Agents talk to each other, and the operator to agents, over port ${ports.internal}: HTTP/1.1 in mutual TLS 1.3. It is
+not for clients and may change with any version; all agents of a cluster run the same one, or two neighbouring ones
+during an update.
+
+The URI name in the client certificate says who calls: \`${agentIdentity('CLUSTER', 'ID')}\` or
+\`${operatorIdentity('CLUSTER')}\`. Certificates of another authority fail in the handshake, those of another cluster
+are answered 403. Errors are \`{"code", "message", "param"?, "retryAfterSeconds"?}\` with the status of the
+[error catalogue](errors.md).`;
+
+const operations = [
+  ['GET', internalPaths.status, 'agents, operator', 'What the agent says of itself; polled by its peers'],
+  ['GET', internalPaths.desiredState, 'agents, operator', 'The desired state the agent has'],
+  [
+    'PUT',
+    internalPaths.desiredState,
+    'operator',
+    'Gives the desired state as a whole; an older revision is refused with stale_revision, an equal one changes nothing',
+  ],
+  [
+    'POST',
+    internalPaths.inference,
+    'agents, operator',
+    'Runs a request on the runners of this very agent; the answer is a stream of JSON lines, one event each',
+  ],
+  [
+    'GET',
+    `${internalPaths.show}?verbose=true`,
+    'agents, operator',
+    'Facts about a model whose file the agent has',
+  ],
+] as const;
+
+/** `docs/reference/internal-api.md`: the wire between agents and from the operator. */
+export const internalReference = (): string =>
+  page('Internal API', '`api/src/wire/` and `api/src/names.ts`', [
+    intro,
+    table(
+      ['Method', 'Path', 'Who', 'What'],
+      operations.map(([method, path, who, what]) => [method, code(path), who, what]),
+    ),
+    '## Agent status',
+    `Answer of ${code(`GET ${internalPaths.status}`)}.`,
+    fieldTable(toJsonSchema(AgentStatus)),
+    '## Desired state',
+    `Body of ${code(`PUT ${internalPaths.desiredState}`)}, answer of both methods.`,
+    fieldTable(toJsonSchema(DesiredState)),
+    '## Inference request',
+    `Body of ${code(`POST ${internalPaths.inference}`)}.`,
+    fieldTable(toJsonSchema(InferenceRequest)),
+    '## Inference events',
+    'Lines of the answer: any number of text and tool_calls, then exactly one done or error. Durations are nanoseconds.',
+    fieldTable(toJsonSchema(InferenceEvent)),
+    '## Model show',
+    `Answer of ${code(`GET ${internalPaths.show}`)}.`,
+    fieldTable(toJsonSchema(ModelShow)),
+  ]);
