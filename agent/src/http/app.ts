@@ -125,7 +125,11 @@ export const createApp = (options: AppOptions): express.Express => {
     const validate = compileValidator(body);
     app[route.method](path, enter, jsonBody(options.bodyBytes), async (request, response) => {
       const given: unknown = request.body;
-      if (given === undefined) throw new ApiError('missing_body');
+      // The parser reads an empty body as an empty object.
+      const empty =
+        request.headers['transfer-encoding'] === undefined &&
+        Number(request.headers['content-length'] ?? 0) === 0;
+      if (given === undefined || empty) throw new ApiError('missing_body');
       const result = validate(given);
       if (!result.ok) {
         const [first] = result.problems;

@@ -93,6 +93,13 @@ export const toApiError = (error: unknown, logger: Logger, requestId: string): A
       return new ApiError(code, `The request body is not valid JSON: ${error.message}`);
     if (code !== undefined) return new ApiError(code, error.message);
   }
+  // Zlib says what is wrong with a compressed body in words; Express marks it as the client's fault.
+  if (
+    error instanceof Error &&
+    (error as { status?: unknown }).status === 400 &&
+    (error as { code?: unknown }).code !== undefined
+  )
+    return new ApiError('invalid_request', `The body cannot be read: ${error.message}.`, { cause: error });
   // Malformed percent-encoding in the path ends here as URIError with status 400.
   if (error instanceof URIError)
     return new ApiError('invalid_request', 'The path of the request is not valid.');

@@ -1,0 +1,127 @@
+import { chat, type BadRequest } from './bad-request.ts';
+
+const path = '/v1/chat/completions';
+
+const fields: readonly (readonly [string, object, string])[] = [
+  ['model missing', { messages: [{ role: 'user', content: 'x' }] }, 'model is required'],
+  ['messages missing', { model: 'ollamamax-tiny' }, 'messages is required'],
+  ['messages empty', chat({ messages: [] }), 'messages must NOT have fewer than 1 items'],
+  [
+    'role unknown',
+    chat({ messages: [{ role: 'function', content: 'x' }] }),
+    'messages[0].role must be one of',
+  ],
+  ['content a number', chat({ messages: [{ role: 'user', content: 1 }] }), 'messages[0].content must be'],
+  [
+    'part of an unknown type',
+    chat({ messages: [{ role: 'user', content: [{ type: 'video' }] }] }),
+    'messages[0].content[0].type',
+  ],
+  [
+    'text part without text',
+    chat({ messages: [{ role: 'user', content: [{ type: 'text' }] }] }),
+    'content[0].text is required',
+  ],
+  ['temperature above two', chat({ temperature: 2.5 }), 'temperature must be <= 2'],
+  ['temperature a string', chat({ temperature: '1' }), 'temperature must be number or null'],
+  ['top_p above one', chat({ top_p: 3 }), 'top_p must be <= 1'],
+  ['penalty out of range', chat({ presence_penalty: 5 }), 'presence_penalty must be <= 2'],
+  ['frequency penalty out of range', chat({ frequency_penalty: -3 }), 'frequency_penalty must be >= -2'],
+  ['max_tokens negative', chat({ max_tokens: -1 }), 'max_tokens must be >= 0'],
+  ['max_tokens a fraction', chat({ max_tokens: 1.5 }), 'max_tokens must be integer'],
+  ['stream a string', chat({ stream: 'true' }), 'stream must be boolean or null'],
+  ['stop a number', chat({ stop: 5 }), 'stop must be string or array or null'],
+  ['stop of numbers', chat({ stop: [5] }), 'stop[0] must be string'],
+  ['response_format a string', chat({ response_format: 'json' }), 'response_format must be'],
+  [
+    'response_format unknown',
+    chat({ response_format: { type: 'yaml' } }),
+    'response_format.type must be one of',
+  ],
+  [
+    'schema missing',
+    chat({ response_format: { type: 'json_schema', json_schema: {} } }),
+    'json_schema.schema is required',
+  ],
+  ['tools an object', chat({ tools: {} }), 'tools must be array or null'],
+  [
+    'tool without a name',
+    chat({ tools: [{ type: 'function', function: {} }] }),
+    'tools[0].function.name is required',
+  ],
+  ['tool_choice unknown', chat({ tool_choice: 'maybe' }), 'tool_choice must be one of'],
+  ['tool_choice required', chat({ tool_choice: 'required' }), 'tool_choice is not available'],
+  ['n two', chat({ n: 2 }), 'n is not available'],
+  ['n zero', chat({ n: 0 }), 'n must be >= 1'],
+  ['logprobs', chat({ logprobs: true }), 'logprobs is not available'],
+  [
+    'tool call arguments not JSON',
+    chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{' } }] }] }),
+    'arguments is not valid JSON',
+  ],
+  [
+    'tool call arguments a list',
+    chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '[]' } }] }] }),
+    'arguments must be a JSON object',
+  ],
+];
+
+/** OpenAI's API. */
+export const openaiRequests: readonly BadRequest[] = [
+  ...fields.map(([name, body, says]): BadRequest => ({
+    name: `chat: ${name}`,
+    path,
+    body,
+    status: 400,
+    code: 'invalid_request',
+    says,
+  })),
+  {
+    name: 'an image',
+    path,
+    body: chat({
+      messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:,' } }] }],
+    }),
+    status: 400,
+    code: 'capability_missing',
+    says: 'takes only text',
+  },
+  {
+    name: 'an unknown model',
+    path,
+    body: chat({ model: 'gpt-4' }),
+    status: 404,
+    code: 'model_not_found',
+    says: 'not found',
+  },
+  {
+    name: 'a bad model name',
+    path,
+    body: chat({ model: 'a b' }),
+    status: 400,
+    code: 'invalid_model_name',
+    says: 'not a valid',
+  },
+  {
+    name: 'an unknown model by id',
+    path: '/v1/models/nope',
+    status: 404,
+    code: 'model_not_found',
+    says: 'not found',
+  },
+  {
+    name: 'a bad id',
+    path: '/v1/models/a%20b',
+    status: 400,
+    code: 'invalid_model_name',
+    says: 'not a valid',
+  },
+  ...['completions', 'embeddings', 'responses'].map((name): BadRequest => ({
+    name: `/v1/${name}`,
+    path: `/v1/${name}`,
+    body: { model: 'ollamamax-tiny' },
+    status: 501,
+    code: 'not_implemented',
+    says: 'not available in this version',
+  })),
+];
