@@ -243,11 +243,17 @@ describe('limits of the context', () => {
   });
 });
 
+/** Renders ten letters, doubled so many times. */
+const doubled = (times: number): string =>
+  `{% set ns = namespace(s='0123456789') %}{% for i in range(${times}) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}`;
+
 describe('templates', () => {
   test.each([
     ['{% for i in range(1000000000) %}{{ i }}{% endfor %}', 'template_failed'],
     ['{% if %}', 'template_failed'],
     ['{{ raise_exception("no system messages") }}', 'template_failed'],
+    [doubled(23), 'template_failed'],
+    [doubled(40), 'template_failed'],
   ])('%s fails without harm to others', async (template, code) => {
     const impatient = createTestEngine({ renderTimeoutMs: 1000 });
     try {

@@ -5,8 +5,8 @@ import type { GrammarSchema } from './runner/protocol.ts';
 const maxDepth = 32;
 const maxNodes = 2000;
 const maxLiterals = 1000;
-/** llama.cpp refuses repetitions above this. */
-const maxRepetition = 2000;
+/** llama.cpp refuses repetitions a little above this. */
+const maxRepetition = 1000;
 
 /** Say nothing about which values are allowed. */
 const annotations = new Set([

@@ -239,11 +239,13 @@ export class ModelHost implements Resident {
       release: (healthy) => {
         if (released || this.#runner !== runner) return;
         released = true;
+        // A runner that has ended takes its slots along; `onEnded` goes on from there.
+        if (!healthy) return;
         const now = performance.now();
         this.#busy--;
         this.lastUsed = now;
         this.#averageSeconds = 0.8 * this.#averageSeconds + 0.2 * ((now - grantedAt) / 1000);
-        if (healthy) this.#crashesInARow = 0;
+        this.#crashesInARow = 0;
         this.#pump();
         this.#options.residency.changed();
       },

@@ -88,6 +88,7 @@ class ForkedRunner implements RunnerProcess {
   #progress = 0;
   #progressAt = performance.now();
   #forcedBecause: string | undefined;
+  #deathError: ApiError | undefined;
   #onLoaded: ((message: Extract<FromRunner, { type: 'loaded' | 'load_failed' }>) => void) | undefined;
 
   constructor(options: RunnerProcessOptions, spec: LoadSpec) {
@@ -151,6 +152,11 @@ class ForkedRunner implements RunnerProcess {
   }
 
   start(job: Job, listener: JobListener): JobHandle {
+    const death = this.#deathError;
+    if (death !== undefined) {
+      queueMicrotask(() => listener.crashed(death));
+      return { ack: () => undefined, cancel: () => undefined };
+    }
     const id = this.#nextId++;
     const open: OpenJob = { listener, creditWindow: job.creditWindow, outstanding: 0 };
     if (this.#jobs.size === 0) this.#progressAt = performance.now();
@@ -227,6 +233,7 @@ class ForkedRunner implements RunnerProcess {
       'runner_crashed',
       `The runner of ${this.#options.modelName} (process ${this.pid}) ${how}.${words}`,
     );
+    this.#deathError = error;
     const jobs = [...this.#jobs.values()];
     this.#jobs.clear();
     for (const job of jobs) job.listener.crashed(error);

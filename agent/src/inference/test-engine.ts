@@ -72,7 +72,7 @@ export const endless = (options: RequestOptions = {}): InferenceRequest =>
   chat('List 3 fruits.', {
     format: {
       type: 'json_schema',
-      schema: { type: 'array', items: { type: 'integer' }, minItems: 2000 },
+      schema: { type: 'array', items: { type: 'integer' }, minItems: 1000 },
     },
     ...options,
   });
