@@ -84,6 +84,18 @@ class MetadataReader {
     return (await this.#cursor.copy(length)).toString('utf8');
   }
 
+  /** The next string if the window holds all of it; else undefined, and nothing has been read. */
+  #stringInWindow(): string | undefined {
+    const start = this.#cursor.position;
+    const length = this.#cursor.checkedCount(this.#cursor.take(8).readBigUInt64LE(), maxima.stringBytes);
+    if (this.#cursor.available < length) {
+      this.#cursor.rewind(start);
+      return undefined;
+    }
+    this.#spend(length * 2 + 32);
+    return this.#cursor.take(length).toString('utf8');
+  }
+
   async #scalar(type: { readonly name: string; readonly bytes: number }, key: string): Promise<GgufScalar | null> {
     if (type.bytes === 0) return this.#string(maxima.stringBytes);
     await this.#cursor.need(type.bytes);
@@ -128,9 +140,16 @@ class MetadataReader {
       await (elementId === stringType ? this.#skipStrings(length) : this.#skipScalars(element, length, key));
       return { type: 'array', value: null, length };
     }
-    this.#spend(length * 16);
     const values: (GgufScalar | null)[] = [];
-    for (let index = 0; index < length; index += 1) values.push(await this.#scalar(element, key));
+    for (let index = 0; index < length; index += 1) {
+      // A vocabulary has hundreds of thousands of elements: waiting for each would take seconds.
+      if (this.#cursor.available < Math.max(element.bytes, 8)) values.push(await this.#scalar(element, key));
+      else if (elementId === stringType) values.push(this.#stringInWindow() ?? (await this.#scalar(element, key)));
+      else {
+        this.#spend(16);
+        values.push(scalarReaders[element.name]?.(this.#cursor.take(element.bytes), key) ?? null);
+      }
+    }
     return { type: 'array', value: values, length };
   }
 

@@ -4,7 +4,7 @@ import { GgufCursor, invalidModelFile } from './gguf-cursor.ts';
 import { defaultAlignment, maxima, tensorTypes } from './gguf-format.ts';
 import { readMetadata, type GgufMetadata } from './gguf-metadata.ts';
 
-export type { GgufMetadata, GgufValue } from './gguf-metadata.ts';
+export type { GgufMetadata } from './gguf-metadata.ts';
 
 export interface GgufTensor {
   readonly name: string;
