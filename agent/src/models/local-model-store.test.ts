@@ -219,6 +219,10 @@ describe('settings', () => {
       system: 'Be brief.',
       template: '{{ messages[0].content }}',
     });
+    let changes = 0;
+    store.onChange(() => (changes += 1));
+    place([spec]);
+    expect(changes).toBe(0);
     // The same bytes with other settings stay ready all the time.
     place([{ name: 'ns/tiny:v1', source: { file: tiny }, parameters: { num_ctx: 64 } }]);
     expect(store.get('ns/tiny:v1')).toMatchObject({ contextSize: 64, parameters: { num_ctx: 64 } });

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import {
   ApiError,
   canonicalModelName,
@@ -189,14 +190,20 @@ class LocalModelStore implements ModelStore, Component {
 
   #reconcile(): void {
     const wanted = new Map(this.#options.placed().map((spec) => [canonicalModelName(spec.name), spec]));
+    // Notices come with every look at the peers: most change nothing.
+    let changed = false;
     for (const [name, model] of this.#models) {
       const spec = wanted.get(name);
       if (spec !== undefined && sameBytes(spec, model.spec)) {
-        model.updateSpec(spec);
+        if (!isDeepStrictEqual(spec, model.spec)) {
+          model.updateSpec(spec);
+          changed = true;
+        }
         wanted.delete(name);
       } else {
         this.#models.delete(name);
         this.#retire(model);
+        changed = true;
       }
     }
     for (const [name, spec] of wanted) {
@@ -212,8 +219,9 @@ class LocalModelStore implements ModelStore, Component {
       });
       this.#models.set(name, model);
       model.start();
+      changed = true;
     }
-    this.#notify();
+    if (changed) this.#notify();
   }
 
   #retire(model: PlacedModel): void {
