@@ -1,0 +1,90 @@
+/** One streamed chat as a client saw it. */
+export interface StreamOutcome {
+  /** Text of all lines together. */
+  readonly text: string;
+  /** The last line said done. */
+  readonly complete: boolean;
+  /** What the stream said went wrong, in words. */
+  readonly error: string | undefined;
+  readonly code: string | undefined;
+  /** The connection broke or was refused. */
+  readonly broken: unknown;
+  readonly status: number | undefined;
+}
+
+interface Line {
+  readonly message?: { readonly content: string };
+  readonly done?: boolean;
+  readonly error?: string;
+  readonly code?: string;
+}
+
+export interface StreamOptions {
+  readonly token?: string;
+  readonly signal?: AbortSignal;
+  /** Called with each piece of text. */
+  readonly onText?: (text: string) => void;
+}
+
+/** Streams a chat through Ollama's API to its end, whatever that is; never throws. */
+export const streamChat = async (
+  api: string,
+  body: object,
+  options: StreamOptions = {},
+): Promise<StreamOutcome> => {
+  let text = '';
+  let complete = false;
+  let error: string | undefined;
+  let code: string | undefined;
+  let broken: unknown;
+  let status: number | undefined;
+  try {
+    const response = await fetch(`${api}/api/chat`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+      },
+      body: JSON.stringify({ model: 'ollamamax-tiny', stream: true, ...body }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    status = response.status;
+    let rest = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines.filter((candidate) => candidate !== '')) {
+        const parsed = JSON.parse(line) as Line;
+        if (parsed.message !== undefined) {
+          text += parsed.message.content;
+          options.onText?.(parsed.message.content);
+        }
+        if (parsed.done === true) complete = true;
+        if (parsed.error !== undefined) {
+          error = parsed.error;
+          code = parsed.code;
+        }
+      }
+    }
+  } catch (thrown) {
+    broken = thrown;
+  }
+  return { text, complete, error, code, broken, status };
+};
+
+/** A conversation whose greedy answer is a story of some 100 tokens. */
+export const story = {
+  messages: [{ role: 'user', content: 'Write a short story about a fox and a lantern.' }],
+  options: { temperature: 0 },
+};
+
+/** The end of that story, as the model card gives it. */
+export const storyEnd = 'the two became the best of friends.';
+
+/** A long answer that only a limit ends: for tests that need a stream to be running. */
+export const endless = {
+  messages: [{ role: 'user', content: 'Write a short story about a fox and a lantern.' }],
+  // The end-of-turn token is made unlikely by the temperature; num_predict bounds the test in any case.
+  options: { temperature: 5, top_k: 0, top_p: 1, num_predict: 1500, seed: 7 },
+};
