@@ -204,12 +204,6 @@ export const errorCatalogue = {
     action: 'Wait for the time in Retry-After and try again, or add replicas.',
     retryable: true,
   },
-  too_many_connections: {
-    status: 503,
-    summary: 'This agent holds as many connections as it may.',
-    action: 'Close idle connections, use another agent, or raise limits.connections in node.yaml.',
-    retryable: true,
-  },
   agent_unreachable: {
     status: 502,
     summary: 'The agent that served this request went away.',

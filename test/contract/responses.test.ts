@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { errorsOf, isErrorCode, type Dialect, type Route, type RouteId } from '@ollamamax/api';
+import { startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
+import {
+  allRoutes,
+  callRoute,
+  errorCode,
+  errorProblems,
+  pathOf,
+  send,
+  type Answer,
+  type SendOptions,
+} from './agent-client.ts';
+import { routeCalls } from './route-calls.ts';
+import { problemsOf } from './strict-validator.ts';
+
+const bodyBytes = 65_536;
+let cluster: LocalCluster;
+let base: string;
+
+beforeAll(async () => {
+  cluster = await startLocalCluster({ config: { limits: { bodyBytes } } });
+  base = cluster.agent('agent-0').api;
+  await untilServing(cluster);
+});
+afterAll(() => cluster.stop());
+
+const available = allRoutes.filter(([, route]) => route.unavailable !== true);
+const unavailable = allRoutes.filter(([, route]) => route.unavailable === true);
+const streaming = available.filter(([, route]) => route.streams !== undefined);
+const withBody = available.filter(([, route]) => route.body !== undefined);
+const withParameter = available.filter(([, route]) => route.path.includes('{'));
+const withModel = available.filter(
+  ([id]) => routeCalls[id].body !== undefined && 'model' in routeCalls[id].body,
+);
+
+/** Without authentication nobody can log in: everything else answers 200. */
+const succeeds = (id: RouteId): boolean => id !== 'login';
+
+const expectError = (answer: Answer, dialect: Dialect, code: string, status: number): void => {
+  expect({ status: answer.status, code: errorCode(dialect, answer.text) }).toEqual({ status, code });
+  expect(errorProblems(dialect, JSON.parse(answer.text))).toEqual([]);
+  expect(isErrorCode(code)).toBe(true);
+  expect(answer.headers.get('content-type')).toContain(
+    dialect === 'native' ? 'application/problem+json' : 'application/json',
+  );
+  expect(answer.headers.get('x-request-id')).toMatch(/^[\w.-]{1,64}$/);
+};
+
+const expectRouteError = async (
+  id: RouteId,
+  route: Route,
+  options: SendOptions,
+  code: string,
+  status: number,
+): Promise<void> => {
+  expectError(await callRoute(base, id, options), route.dialect, code, status);
+  expect(errorsOf(route)).toContain(code);
+};
+
+describe('every available route', () => {
+  test.each(available)('%s answers as its schema says', async (id, route) => {
+    const answer = await callRoute(base, id);
+    if (!succeeds(id)) {
+      expectError(answer, route.dialect, 'auth_disabled', 404);
+      return;
+    }
+    expect(answer.status).toBe(200);
+    expect(route.response).toBeDefined();
+    if (route.response === undefined) return;
+    const isJson = answer.headers.get('content-type')?.startsWith('application/json') === true;
+    const value: unknown = isJson ? JSON.parse(answer.text) : answer.text;
+    expect(problemsOf(route.response, value)).toEqual([]);
+  });
+
+  test.each(available.filter(([, route]) => route.method === 'get'))('%s answers HEAD', async (id) => {
+    const answer = await callRoute(base, id, { method: 'HEAD' });
+    expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: '' });
+  });
+
+  test.each(allRoutes)('%s answers a preflight of a page on this machine', async (id) => {
+    const origin = 'http://localhost:3000';
+    const answer = await send(base, pathOf(id), {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-own' },
+    });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(answer.headers.get('access-control-allow-headers')).toBe('x-own');
+    expect(answer.headers.get('access-control-allow-methods')).toContain('POST');
+  });
+
+  test.each(available)('%s refuses pages of other sites', async (id, route) => {
+    const headers = { origin: 'https://evil.example' };
+    await expectRouteError(id, route, { headers }, 'origin_not_allowed', 403);
+  });
+});
+
+describe('every unavailable route', () => {
+  test.each(unavailable)('%s says so in its dialect', async (id, route) => {
+    const answer = await callRoute(base, id);
+    if (route.method === 'head') {
+      expect({ status: answer.status, text: answer.text }).toEqual({ status: 501, text: '' });
+      return;
+    }
+    expectError(answer, route.dialect, 'not_implemented', 501);
+  });
+});
+
+describe('streams', () => {
+  const items = (route: Route, text: string): unknown[] =>
+    route.streams === 'text/event-stream'
+      ? text
+          .split('\n\n')
+          .filter((event) => event !== '' && event !== 'data: [DONE]')
+          .map((event) => JSON.parse(event.replace(/^data: /, '')) as unknown)
+      : text
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown);
+
+  test.each(streaming)('%s sends items as its schema says', async (id, route) => {
+    const body = { ...routeCalls[id].body, stream: true, stream_options: { include_usage: true } };
+    const answer = await callRoute(base, id, { body });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain(route.streams);
+    const all = items(route, answer.text);
+    expect(all.length).toBeGreaterThan(2);
+    const schema = route.streamItem;
+    expect(schema).toBeDefined();
+    if (schema === undefined) return;
+    expect(all.flatMap((item) => problemsOf(schema, item))).toEqual([]);
+  });
+
+  test('Ollama streams end with done and its counters', async () => {
+    for (const id of ['generate', 'chat'] as const) {
+      const { text } = await callRoute(base, id, { body: { ...routeCalls[id].body, stream: true } });
+      const lines = items({ streams: 'application/x-ndjson' } as Route, text) as { done: boolean }[];
+      expect(lines.map(({ done }) => done)).toEqual([...lines.slice(1).map(() => false), true]);
+      expect(lines.at(-1)).toEqual(
+        expect.objectContaining({
+          done_reason: 'length',
+          eval_count: 4,
+          total_duration: expect.any(Number),
+          prompt_eval_count: expect.any(Number),
+        }),
+      );
+    }
+  });
+
+  test('OpenAI streams begin with the role, carry the usage last and end with [DONE]', async () => {
+    const body = {
+      ...routeCalls.chatCompletions.body,
+      stream: true,
+      stream_options: { include_usage: true },
+    };
+    const { text } = await callRoute(base, 'chatCompletions', { body });
+    expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+    const chunks = items({ streams: 'text/event-stream' } as Route, text) as {
+      choices: { delta: object; finish_reason: string | null }[];
+      usage: { completion_tokens: number } | null;
+    }[];
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('length');
+    expect(chunks.at(-1)).toEqual(
+      expect.objectContaining({ choices: [], usage: expect.objectContaining({ completion_tokens: 4 }) }),
+    );
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
+  });
+
+  test('an empty conversation or prompt only loads and unloads the model', async () => {
+    for (const [id, body] of [
+      ['generate', { model: 'ollamamax-tiny' }],
+      ['chat', { model: 'ollamamax-tiny', messages: [] }],
+    ] as const)
+      for (const [keepAlive, reason] of [
+        [60, 'load'],
+        [0, 'unload'],
+      ] as const) {
+        const answer = await callRoute(base, id, { body: { ...body, keep_alive: keepAlive, stream: false } });
+        expect(JSON.parse(answer.text)).toEqual(expect.objectContaining({ done: true, done_reason: reason }));
+      }
+  });
+});
+
+describe('errors', () => {
+  test.each(withBody)('%s refuses what is not JSON', (id, route) =>
+    expectRouteError(id, route, { body: '{"model": ' }, 'invalid_json', 400),
+  );
+  test.each(withBody)('%s needs a body', (id, route) =>
+    expectRouteError(id, route, { body: undefined }, 'missing_body', 400),
+  );
+  test.each(withBody)('%s names a field of the wrong type', async (id, route) => {
+    const field = id === 'login' ? 'username' : 'model';
+    const answer = await callRoute(base, id, { body: { ...routeCalls[id].body, [field]: 7 } });
+    expectError(answer, route.dialect, 'invalid_request', 400);
+    expect(answer.text).toContain(`${field} must be string`);
+  });
+  test.each(withBody)('%s refuses a body that is too large', (id, route) =>
+    expectRouteError(id, route, { body: { filling: 'x'.repeat(bodyBytes) } }, 'body_too_large', 413),
+  );
+  test.each(withBody)('%s refuses an encoding it does not know', (id, route) =>
+    expectRouteError(
+      id,
+      route,
+      { headers: { 'content-encoding': 'compress' }, body: routeCalls[id].body },
+      'unsupported_media_type',
+      415,
+    ),
+  );
+  test.each(withModel)('%s does not know a model', (id, route) =>
+    expectRouteError(
+      id,
+      route,
+      { body: { ...routeCalls[id].body, model: 'nobody' } },
+      'model_not_found',
+      404,
+    ),
+  );
+  test.each(withModel)('%s refuses a model name that is not well formed', (id, route) =>
+    expectRouteError(
+      id,
+      route,
+      { body: { ...routeCalls[id].body, model: 'a/b/c/d' } },
+      'invalid_model_name',
+      400,
+    ),
+  );
+  test.each(withParameter)('%s does not know what the path names', async (_id, route) => {
+    const answer = await send(base, route.path.replace(/\{\w+\}/, 'nobody'));
+    expectError(
+      answer,
+      route.dialect,
+      route.path.includes('nodes') ? 'node_not_found' : 'model_not_found',
+      404,
+    );
+  });
+  test.each(withParameter)('%s refuses a path that cannot be decoded', async (_id, route) => {
+    expectError(
+      await send(base, route.path.replace(/\{\w+\}/, '%zz')),
+      route.dialect,
+      'invalid_request',
+      400,
+    );
+  });
+
+  test.each(allRoutes)('%s refuses other methods and says which it takes', async (id, route) => {
+    const answer = await send(base, pathOf(id), { method: 'PUT', body: {} });
+    expectError(answer, route.dialect, 'method_not_allowed', 405);
+    const methods = allRoutes
+      .filter(([, other]) => other.path === route.path)
+      .flatMap(([, { method }]) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
+    expect((answer.headers.get('allow') ?? '').split(', ').toSorted()).toEqual(methods.toSorted());
+  });
+
+  test.each([
+    ['/nothing', 'ollama'],
+    ['/api/nothing', 'ollama'],
+    ['/v1/nothing', 'openai'],
+    ['/api/v1/nothing', 'native'],
+  ] as const)('%s does not exist, said in the dialect %s', async (path, dialect) => {
+    expectError(await send(base, path), dialect, 'route_not_found', 404);
+  });
+});
+
+test('probes answer plain text', async () => {
+  for (const path of ['/livez', '/readyz']) {
+    const answer = await send(base, path);
+    expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: 'ok\n' });
+  }
+});

@@ -1,0 +1,56 @@
+import type { RouteId } from '@ollamamax/api';
+import type { TestUser } from '../harness/local-cluster.ts';
+
+/** A user for each role; passwords are good for tests only. */
+export const users = {
+  readonly: { name: 'rosa', password: 'reads but never writes', role: 'readonly' },
+  user: { name: 'uwe', password: 'asks the model things', role: 'user' },
+  admin: { name: 'ada', password: 'may do everything here', role: 'admin' },
+} as const satisfies Record<string, TestUser>;
+
+interface RouteCall {
+  /** Values of the path's parameters. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly body?: object;
+}
+
+const model = 'ollamamax-tiny';
+const options = { num_predict: 4, seed: 1, temperature: 0 };
+const messages = [{ role: 'user', content: 'What is the capital of France?' }];
+const digest = `sha256:${'0'.repeat(64)}`;
+
+/** For each route a request that succeeds. The compiler demands a row for every route. */
+export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
+  root: {},
+  ollamaVersion: {},
+  tags: {},
+  ps: {},
+  show: { body: { model, verbose: true } },
+  generate: { body: { model, prompt: 'Hello', options, stream: false } },
+  chat: { body: { model, messages, options, stream: false } },
+  embed: { body: { model, input: 'Hello' } },
+  embeddings: { body: { model, prompt: 'Hello' } },
+  pull: { body: { model } },
+  push: { body: { model } },
+  create: { body: { model: 'new', from: model } },
+  copy: { body: { source: model, destination: 'copy' } },
+  remove: { body: { model: 'copy' } },
+  blobHead: { parameters: { digest } },
+  blobCreate: { parameters: { digest } },
+  openaiModels: {},
+  openaiModel: { parameters: { model } },
+  chatCompletions: { body: { model, messages, max_tokens: 4, seed: 1 } },
+  completions: { body: { model, prompt: 'Hello' } },
+  openaiEmbeddings: { body: { model, input: 'Hello' } },
+  responses: { body: { model, input: 'Hello' } },
+  health: {},
+  version: {},
+  clusterStatus: {},
+  nodes: {},
+  node: { parameters: { id: 'agent-0' } },
+  models: {},
+  model: { parameters: { name: model } },
+  login: { body: { username: users.user.name, password: users.user.password } },
+  session: {},
+  ticket: {},
+};
