@@ -22,6 +22,8 @@ export const toJobInput = (input: WorkInput, model: EngineModel): JobInput => {
     messages: needsSystem ? [{ role: 'system', content: system }, ...asked] : asked,
     tools: input.kind === 'chat' ? (input.tools ?? []) : [],
     template: model.template,
+    plain:
+      input.kind === 'chat' ? undefined : [input.system ?? system, input.prompt].filter(Boolean).join('\n\n'),
   };
 };
 

@@ -125,7 +125,7 @@ export class ModelHost implements Resident {
       };
       const ticket: Ticket = {
         demand,
-        key: keyOf(this.#options.specFor(demand.model, demand.contextSize)),
+        key: this.#keyFor(demand),
         since: performance.now(),
         loadMs: 0,
         grant: (lease) => {
@@ -177,9 +177,10 @@ export class ModelHost implements Resident {
     this.#gone();
   }
 
-  #refusal({ model, contextSize }: Demand): ApiError | undefined {
+  #refusal(demand: Demand): ApiError | undefined {
+    const { model } = demand;
     if (this.#stopped) return new ApiError('agent_draining');
-    const key = keyOf(this.#options.specFor(model, contextSize));
+    const key = this.#keyFor(demand);
     const failed = this.#failedLoad;
     if (failed?.key === key && performance.now() < failed.until) return failed.error;
     if (this.#busy + this.#queue.size < model.parallel + model.maxQueue) return undefined;
@@ -188,6 +189,11 @@ export class ModelHost implements Resident {
       `${this.#queue.size} requests wait for ${this.name} and its queue holds ${model.maxQueue}.`,
       { retryAfterSeconds: this.#retryAfter() },
     );
+  }
+
+  /** Requests with equal keys can share a runner. */
+  #keyFor({ model, contextSize }: Demand): string {
+    return JSON.stringify([model.digest, this.#options.specFor(model, contextSize)]);
   }
 
   #queueTimeout(): ApiError {
@@ -378,5 +384,3 @@ export class ModelHost implements Resident {
     this.#expiry = undefined;
   }
 }
-
-const keyOf = (spec: LoadSpec): string => JSON.stringify(spec);

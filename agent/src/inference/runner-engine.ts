@@ -13,7 +13,7 @@ import { resolveSampling } from './sampling.ts';
 
 export interface RunnerEngineOptions {
   readonly logger: Logger;
-  /** CPU threads of each runner. */
+  /** CPU threads of each runner; very small models take one. */
   readonly threads: number;
   readonly gpu: GpuChoice;
   readonly loadTimeoutMs: number;
@@ -43,6 +43,9 @@ const defaultRenderTimeoutMs = 1000;
 const defaultHangTimeoutMs = 120_000;
 const stopTimeoutMs = 5000;
 
+/** Below this size a step is so short that waking and joining threads costs more than they compute. */
+const singleThreadBytes = 32 * 1024 * 1024;
+
 /** Variables a runner needs to find libraries and devices. Everything else, secrets above all, stays out. */
 const allowedVariables =
   /^(PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|NODE_COMPILE_CACHE|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
@@ -70,7 +73,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     path: model.path,
     contextSize,
     parallel: model.parallel,
-    threads: options.threads,
+    threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
     gpu: options.gpu,
   });
 

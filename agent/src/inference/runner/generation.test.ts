@@ -162,7 +162,13 @@ describe('runJob', () => {
     [
       'a model without a template',
       job({
-        input: { kind: 'chat', messages: [{ role: 'user', content: 'x' }], tools: [], template: undefined },
+        input: {
+          kind: 'chat',
+          messages: [{ role: 'user', content: 'x' }],
+          tools: [],
+          template: undefined,
+          plain: undefined,
+        },
       }),
       'template_failed',
     ],

@@ -62,6 +62,7 @@ const promptPieces = async ({ job, model, renderer }: JobContext): Promise<reado
   const { input } = job;
   if (input.kind === 'raw') return [input.prompt];
   const template = input.template ?? model.chatTemplate;
+  if (template === undefined && input.plain !== undefined) return [input.plain];
   if (template === undefined)
     throw new RunnerFailure(
       'template_failed',

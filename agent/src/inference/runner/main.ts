@@ -90,9 +90,12 @@ process.on('message', (message: ToRunner) => {
   }
 });
 process.on('disconnect', () => process.exit(0));
-// The agent decides when its runners end; a Ctrl-C in a terminal reaches the whole process group.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => undefined);
+// The agent decides when a runner with work ends: Ctrl-C and service managers signal the whole process group,
+// while the agent still finishes its streams.
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (loaded === undefined) process.exit(0);
+  });
 
 setInterval(
   () => send({ type: 'heartbeat', residentBytes: process.memoryUsage.rss(), progress }),

@@ -40,6 +40,8 @@ export type JobInput =
       readonly tools: readonly ToolDefinition[];
       /** Jinja template used instead of the file's own. */
       readonly template: string | undefined;
+      /** What a model without any chat template continues instead; undefined: such a model cannot do this. */
+      readonly plain: string | undefined;
     }
   | { readonly kind: 'raw'; readonly prompt: string };
 
