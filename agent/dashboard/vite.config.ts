@@ -39,6 +39,7 @@ export default defineConfig({
       treeshake: {
         // The contract's schemas and its validator are for servers; the page takes a few constants from it.
         moduleSideEffects: (id) => !id.includes('/api/src/'),
+        manualPureFunctions: ['Type', 'oneOf'],
       },
     },
   },

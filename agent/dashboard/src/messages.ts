@@ -35,7 +35,7 @@ export const messages = {
   },
   login: {
     title: 'Log in',
-    intro: 'to see the cluster and chat with its models',
+    intro: 'See the cluster and chat with its models.',
     user: 'User name',
     password: 'Password',
     submit: 'Log in',
@@ -135,13 +135,13 @@ export const messages = {
     inFlight: 'In flight',
     queued: 'Queued',
     describe: (label: string, now: string, max: string) =>
-      `${label}: ${now} now, at most ${max} in the last two minutes`,
+      `${label}: ${now} now, peak ${max} in the last two minutes`,
     window: 'last 2 min',
     table: 'Show as a table',
     figure: 'Figure',
     now: 'Now',
     mean: 'Mean',
-    max: 'Most',
+    max: 'Peak',
   },
   updated: (age: string) => `updated ${age} ago`,
   agents: {

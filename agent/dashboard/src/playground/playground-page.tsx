@@ -1,4 +1,3 @@
-import '@mantine/core/styles/Textarea.css';
 import { Button, Code, Group, Paper, Text, Textarea, Title } from '@mantine/core';
 import { useSuspenseQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';

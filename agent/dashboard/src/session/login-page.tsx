@@ -35,7 +35,9 @@ export const LoginPage = () => {
               <Title order={1} size="h2" mt="lg">
                 {text.title}
               </Title>
-              <Text c="dimmed">{text.intro}</Text>
+              <Text c="dimmed" size="sm" mt={4}>
+                {text.intro}
+              </Text>
             </div>
             {expired === true && !login.isError && <Alert color="blue">{text.expired}</Alert>}
             {login.isError && (
@@ -48,6 +50,7 @@ export const LoginPage = () => {
               name="username"
               autoComplete="username"
               required
+              withAsterisk={false}
               autoFocus
               size="md"
             />
@@ -57,6 +60,7 @@ export const LoginPage = () => {
               name="password"
               autoComplete="current-password"
               required
+              withAsterisk={false}
               size="md"
             />
             <Button type="submit" size="md" loading={login.isPending}>
