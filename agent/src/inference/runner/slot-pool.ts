@@ -1,7 +1,7 @@
 import type { Slot } from './llama.ts';
 
 /** Number of leading tokens that are equal. */
-export const commonPrefix = (left: readonly number[], right: readonly number[]): number => {
+const commonPrefix = (left: readonly number[], right: readonly number[]): number => {
   const most = Math.min(left.length, right.length);
   let length = 0;
   while (length < most && left[length] === right[length]) length++;
