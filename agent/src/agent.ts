@@ -7,6 +7,7 @@ import { createSessions } from './auth/sessions.ts';
 import { createFileCatalog } from './catalog/file-catalog.ts';
 import { placeModels } from './catalog/placement.ts';
 import { drain } from './drain.ts';
+import { createAccessLog } from './http/access-log.ts';
 import { createApp } from './http/app.ts';
 import { dashboardHandler } from './http/dashboard-assets.ts';
 import { createOriginCheck } from './http/guards.ts';
@@ -17,7 +18,6 @@ import { ollamaInferenceHandlers } from './http/ollama-inference.ts';
 import { ollamaModelHandlers } from './http/ollama-models.ts';
 import { openaiInferenceHandlers } from './http/openai-inference.ts';
 import { openaiModelHandlers } from './http/openai-models.ts';
-import type { RequestContext } from './http/request-context.ts';
 import type { InferenceEngine } from './inference/engine.ts';
 import { createRunnerEngine } from './inference/runner-engine.ts';
 import { createInternalServer } from './internal-api/server.ts';
@@ -221,27 +221,6 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     ...view,
     show: (name: string, verbose: boolean, signal: AbortSignal) => dispatcher.show(name, verbose, signal),
   };
-  const onFinished = (context: RequestContext, code: number, durationMs: number, method: string): void => {
-    metrics.requestFinished({
-      route: context.route,
-      method,
-      status: code,
-      seconds: durationMs / 1000,
-      errorCode: context.errorCode,
-      dialect: context.dialect,
-    });
-    const level = code >= 500 && context.errorCode !== 'cancelled' ? 'warn' : 'debug';
-    logger[level]('request', () => ({
-      requestId: context.id,
-      method,
-      route: context.route,
-      status: code,
-      ms: Math.round(durationMs),
-      user: context.user?.name,
-      servedBy: context.servedBy,
-      code: context.errorCode,
-    }));
-  };
   const app = createApp({
     handlers: {
       ...ollamaModelHandlers(reads),
@@ -271,7 +250,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     allowedOrigins: config.http.allowedOrigins,
     bodyBytes: limits.bodyBytes,
     onStarted: () => metrics.requestStarted(),
-    onFinished,
+    onFinished: createAccessLog(metrics, logger),
     draining: () => phase === 'draining',
   });
 

@@ -175,12 +175,14 @@ export const ollamaInferenceHandlers = (calls: InferenceCalls): Handlers<'genera
   const answer = async (
     call: Parameters<Handlers['chat']>[0],
     request: InferenceRequest,
-    stream: boolean,
+    body: ChatBody | GenerateBody,
     shape: Shape,
   ): Promise<void> => {
-    const head = (): object => ({ model: request.model, created_at: new Date().toISOString() });
+    // The name as the client wrote it, as Ollama answers.
+    const head = (): object => ({ model: body.model, created_at: new Date().toISOString() });
     const line = (value: object): string => `${JSON.stringify({ ...head(), ...value })}\n`;
-    if (!stream) {
+    const onlyLoads = request.input.kind === 'load' || request.input.kind === 'unload';
+    if (onlyLoads || body.stream === false) {
       const result = await calls.collect(call, request);
       call.response.json({
         ...head(),
@@ -210,11 +212,11 @@ export const ollamaInferenceHandlers = (calls: InferenceCalls): Handlers<'genera
   return {
     chat: async (call) => {
       const body = call.body as ChatBody;
-      await answer(call, fromChat(body, call.context), body.stream ?? true, chatShape);
+      await answer(call, fromChat(body, call.context), body, chatShape);
     },
     generate: async (call) => {
       const body = call.body as GenerateBody;
-      await answer(call, fromGenerate(body, call.context), body.stream ?? true, generateShape);
+      await answer(call, fromGenerate(body, call.context), body, generateShape);
     },
   };
 };

@@ -106,15 +106,19 @@ export const ollamaModelHandlers = (
     const wanted = model ?? name;
     if (wanted === undefined) throw new ApiError('invalid_request', 'model is required.', { param: 'model' });
     const show = await reads.show(canonicalModelName(wanted), verbose, clientGone(response).signal);
-    response.json({
+    // Ollama leaves these out when they are empty.
+    const texts = {
       license: show.license,
-      modelfile: modelfile(show),
       parameters: parameterLines(show.parameters).join('\n'),
       template: show.template,
       system: show.system,
+    };
+    response.json({
+      ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')),
+      modelfile: modelfile(show),
       details: toDetails(show.details),
       model_info: show.modelInfo,
-      ...(verbose ? { tensors: show.tensors } : {}),
+      tensors: show.tensors,
       capabilities: show.details.capabilities,
       modified_at: show.modifiedAt,
     });
