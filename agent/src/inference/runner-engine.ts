@@ -48,7 +48,7 @@ const singleThreadBytes = 32 * 1024 * 1024;
 
 /** Variables a runner needs to find libraries and devices. Everything else, secrets above all, stays out. */
 const allowedVariables =
-  /^(PATH|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|NODE_COMPILE_CACHE|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
+  /^(PATH|HOME|LD_LIBRARY_PATH|DYLD_LIBRARY_PATH|TMPDIR|NODE_COMPILE_CACHE|TZ|LANG|LC_ALL|CUDA_[A-Z_]+|NVIDIA_[A-Z_]+|HIP_[A-Z_]+|ROCR_[A-Z_]+|GGML_[A-Z_]+|VK_[A-Z_]+)$/;
 
 /** The part of the agent's environment that runners may see. */
 export const runnerEnvironment = (
