@@ -1,6 +1,6 @@
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import {
   ApiError,
@@ -125,6 +125,10 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
   const limits = { ...defaultInternalLimits, ...options.limits };
   const { log } = options;
   const identities = new WeakMap<object, InternalIdentity>();
+  /** All TCP connections, those in their handshake included. */
+  const connections = new Set<Socket>();
+  /** Connections without a request; Node's own closeIdleConnections() spares those that never had one. */
+  const idle = new Set<Socket>();
   let stopping = false;
 
   const inference = async ({ request, response }: Exchange): Promise<void> => {
@@ -189,6 +193,13 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { socket } = request;
+    idle.delete(socket);
+    response.once('close', () => {
+      if (socket.destroyed) return;
+      idle.add(socket);
+      if (stopping) socket.destroySoon();
+    });
     try {
       await dispatch(request, response);
     } catch (error) {
@@ -225,7 +236,13 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
     },
   );
   server.maxConnections = limits.connections;
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   server.on('secureConnection', (socket: TLSSocket) => {
+    idle.add(socket);
+    socket.once('close', () => idle.delete(socket));
     const identity = readIdentity(options.cluster, peerIdentity(socket));
     if (identity === undefined) log.warn('internal connection refused', { address: socket.remoteAddress });
     else identities.set(socket, identity);
@@ -261,12 +278,9 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      // Connections that become idle only now are not closed by close() itself.
-      const idle = setInterval(() => server.closeIdleConnections(), 50);
-      const grace = sleep(limits.stopGraceMs, signal).catch(() => undefined);
-      await Promise.race([closed, grace]);
-      clearInterval(idle);
-      server.closeAllConnections();
+      for (const socket of idle) socket.destroySoon();
+      await Promise.race([closed, sleep(limits.stopGraceMs, signal).catch(() => undefined)]);
+      for (const socket of connections) socket.destroy();
       await closed;
     },
     address: () => server.address() as AddressInfo,

@@ -61,6 +61,7 @@ export async function* streamInference(options: InferenceStreamOptions): AsyncGe
   options.streams.add(onLost);
   expectBytesWithin(limits.firstByteMs, 'no answer');
   let response: IncomingMessage | undefined;
+  let finished = false;
   try {
     response = await link.open({
       method: 'POST',
@@ -75,13 +76,10 @@ export async function* streamInference(options: InferenceStreamOptions): AsyncGe
     for await (const line of readLines(chunksOf(response), maxLineBytes)) {
       const event = parseEvent(line);
       if (event.type === 'error') throw fromWireError(event.error);
+      // Before it is given away: nobody needs to ask for more after `done`.
+      finished = event.type === 'done';
       yield event;
-      if (event.type === 'done') {
-        // What follows is only the end of the answer; reading it gives the connection back.
-        response.resume();
-        response = undefined;
-        return;
-      }
+      if (finished) return;
     }
     throw new Error('the answer ended early');
   } catch (error) {
@@ -95,6 +93,8 @@ export async function* streamInference(options: InferenceStreamOptions): AsyncGe
   } finally {
     clearTimeout(timer);
     options.streams.delete(onLost);
-    response?.destroy();
+    // After `done` only the end of the answer follows; reading it gives the connection back.
+    if (finished) response?.resume();
+    else response?.destroy();
   }
 }

@@ -1,10 +1,10 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { ApiError, fromWireError, isApiError, isErrorCode } from '@ollamamax/api';
 import type { WireError } from '@ollamamax/api';
-import { expectIdentity, peerIdentity, secureContextOptions } from '@ollamamax/common';
-import type { TlsMaterial } from '@ollamamax/common';
+import { expectIdentity, peerIdentity } from '@ollamamax/common';
 import { readIdentity } from '../internal-api/identity.ts';
 import { readJsonBody } from '../internal-api/json-body.ts';
 import type { PeerAddress } from './discovery.ts';
@@ -12,7 +12,8 @@ import type { PeerAddress } from './discovery.ts';
 export interface PeerLinkOptions {
   readonly target: PeerAddress;
   readonly cluster: string;
-  readonly tls: TlsMaterial;
+  /** Made once: parsing certificates anew for each connection would cost more than the handshake. */
+  readonly secureContext: SecureContext;
   /** Milliseconds for connecting, TLS included. */
   readonly connectMs: number;
   /** Most streams at a time to this peer. */
@@ -76,16 +77,30 @@ const refused = async (response: IncomingMessage): Promise<ApiError> => {
 
 export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
   const { target, cluster } = options;
-  const agentOptions = {
-    ...secureContextOptions(options.tls),
-    keepAlive: true,
-    keepAliveMsecs: 10_000,
-    // Resumed sessions skip the check of who is at the other end.
-    maxCachedSessions: 0,
-    scheduling: 'lifo',
-  } as const;
-  const control = new Agent({ ...agentOptions, maxSockets: 4, maxFreeSockets: 2 });
-  const streams = new Agent({ ...agentOptions, maxSockets: options.maxStreams, maxFreeSockets: 64 });
+  const accept = (expected: string | undefined): ReturnType<typeof expectIdentity> =>
+    expectIdentity((uri) => {
+      const identity = readIdentity(cluster, uri);
+      return identity?.kind === 'agent' && (expected === undefined || identity.id === expected);
+    });
+  const agents = new Map<string, Agent>();
+  // The check belongs to the agent: Node never keeps a connection whose request brought a check of its own.
+  const agentFor = (stream: boolean, expected: string | undefined): Agent => {
+    const key = `${stream ? 'stream' : 'control'} ${expected ?? ''}`;
+    const existing = agents.get(key);
+    if (existing !== undefined) return existing;
+    const agent = new Agent({
+      secureContext: options.secureContext,
+      checkServerIdentity: accept(expected),
+      keepAlive: true,
+      // Resumed sessions skip the check of who is at the other end.
+      maxCachedSessions: 0,
+      scheduling: 'lifo',
+      maxSockets: stream ? options.maxStreams : 4,
+      maxFreeSockets: stream ? 64 : 2,
+    });
+    agents.set(key, agent);
+    return agent;
+  };
 
   const unreachable = (error: unknown): ApiError =>
     new ApiError(
@@ -94,27 +109,30 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       { cause: error },
     );
 
-  const identityOf = (response: IncomingMessage): string | undefined => {
-    if (!(response.socket instanceof TLSSocket)) return undefined;
-    const identity = readIdentity(cluster, peerIdentity(response.socket));
-    return identity?.kind === 'agent' ? identity.id : undefined;
+  /** Whose certificate was at the other end, by connection and then by answer: a short one soon leaves its connection. */
+  const identities = new WeakMap<object, string>();
+  const noteIdentity = (socket: TLSSocket): void => {
+    const identity = readIdentity(cluster, peerIdentity(socket));
+    if (identity?.kind === 'agent') identities.set(socket, identity.id);
   };
 
-  const send = (call: PeerCall, agent: Agent | false): Promise<IncomingMessage> =>
+  const send = (call: PeerCall, kept: boolean): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       const expected = call.expectedId ?? target.id;
       const request = httpsRequest({
-        ...(agent === false ? { ...secureContextOptions(options.tls), agent: false } : { agent }),
+        ...(kept
+          ? { agent: agentFor(call.stream === true, expected) }
+          : {
+              agent: false,
+              secureContext: options.secureContext,
+              checkServerIdentity: accept(expected),
+            }),
         host: target.host,
         port: target.port,
         method: call.method,
         path: call.path,
         // An address is no name to ask for; the identity in the certificate is what counts.
         servername: '',
-        checkServerIdentity: expectIdentity((uri) => {
-          const identity = readIdentity(cluster, uri);
-          return identity?.kind === 'agent' && (expected === undefined || identity.id === expected);
-        }),
         headers:
           call.body === undefined
             ? {}
@@ -128,7 +146,11 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
         (response ?? request).destroy(abortError(call.signal));
       };
       request.once('socket', (socket) => {
-        const connected = (): void => clearTimeout(connecting);
+        const connected = (): void => {
+          clearTimeout(connecting);
+          // Once per connection: it says nothing of its certificate any more when it is used again.
+          if (!request.reusedSocket && socket instanceof TLSSocket) noteIdentity(socket);
+        };
         if (request.reusedSocket) connected();
         else socket.once('secureConnect', connected);
         // A silent stream may be a long prompt; that the machine at the other end is still there, TCP finds out.
@@ -136,6 +158,8 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       });
       request.once('response', (head) => {
         response = head;
+        const id = identities.get(head.socket);
+        if (id !== undefined) identities.set(head, id);
         resolve(head);
       });
       // Not `once`: the connection may break again after the answer has begun.
@@ -155,7 +179,7 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
   const open = async (call: PeerCall): Promise<IncomingMessage> => {
     let response: IncomingMessage;
     try {
-      response = await send(call, call.stream === true ? streams : control).catch((error: unknown) => {
+      response = await send(call, true).catch((error: unknown) => {
         if (call.signal.aborted || !(error instanceof StaleConnection)) throw error;
         return send(call, false);
       });
@@ -173,7 +197,7 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
     open,
     json: async (call, maxBytes) => {
       const response = await open(call);
-      const peerId = identityOf(response);
+      const peerId = identities.get(response);
       try {
         if (peerId === undefined) throw new Error('its certificate is not one of an agent of this cluster');
         return { value: await readJsonBody(response, maxBytes), peerId };
@@ -184,8 +208,7 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       }
     },
     close: () => {
-      control.destroy();
-      streams.destroy();
+      for (const agent of agents.values()) agent.destroy();
     },
   };
 };

@@ -268,7 +268,7 @@ describe('running on a peer', () => {
     }, limits);
     await expect(collect(peers.run('a', newRequest(), never))).rejects.toMatchObject({
       code: 'agent_unreachable',
-      message: expect.stringContaining(sentence) as string,
+      message: expect.stringContaining(sentence) as unknown,
     });
   });
 
@@ -293,23 +293,64 @@ describe('running on a peer', () => {
   });
 
   test('100 streams at once, on kept connections', async () => {
-    const { peers } = await connect(async function* (request) {
-      for (let index = 0; index < 20; index += 1) {
-        yield text(`${request.id}:${index} `);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      yield done;
+    const server = await started.server(a, 'a', {
+      runLocal: async function* (request) {
+        for (let index = 0; index < 20; index += 1) {
+          yield text(`${request.id}:${index} `);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        yield done;
+      },
     });
+    const relay = await started.relay(server.port);
+    const peers = await started.peers(self, { a: relay.port }, { limits: { connectMs: 50_000 } });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
     const run = async (id: string): Promise<string> =>
       (await collect(peers.run('a', newRequest({ id }), never)))
         .map((event) => (event.type === 'text' ? event.text : event.type))
         .join('');
-    for (const round of ['x', 'y']) {
+    for (const round of ['x', 'y', 'z']) {
       const answers = await Promise.all(Array.from({ length: 100 }, (_, index) => run(`${round}${index}`)));
       answers.forEach((answer, index) => {
         const parts = Array.from({ length: 20 }, (_, at) => `${round}${index}:${at} `);
         expect(answer).toBe(`${parts.join('')}done`);
       });
     }
+    // One for polling, 100 for the first round, and those of the free ones that were over the bound.
+    expect(relay.connections()).toBeLessThan(200);
+  });
+
+  test('a kept connection that the peer has closed meanwhile is no failure', async () => {
+    const server = await started.server(a, 'a');
+    const relay = await started.relay(server.port);
+    const peers = await started.peers(self, { a: relay.port }, { pollMs: 60_000 });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    for (let round = 0; round < 5; round += 1) {
+      expect(await collect(peers.run('a', newRequest(), never))).toHaveLength(3);
+      // The reset and the next request cross each other.
+      relay.reset();
+    }
+  });
+
+  test('a peer behind a dead network is offline, and its silent streams fail', async () => {
+    let begun = 0;
+    const server = await started.server(a, 'a', {
+      runLocal: async function* (_request, signal) {
+        begun += 1;
+        yield text('hel');
+        await untilAborted(signal);
+      },
+    });
+    const relay = await started.relay(server.port);
+    const limits = { lostPeerMs: 100, statusMs: 200 };
+    const peers = await started.peers(self, { a: relay.port }, { limits });
+    await eventually('a is online', () => peers.list()[0]?.online === true);
+    const reading = codeOf(collect(peers.run('a', newRequest(), never)));
+    await eventually('the stream has begun', () => begun === 1);
+    relay.freeze();
+    await eventually('a is offline', () => peers.list()[0]?.online === false);
+    expect(await reading).toBe('agent_unreachable');
+    relay.thaw();
+    await eventually('a is online again', () => peers.list()[0]?.online === true);
   });
 });

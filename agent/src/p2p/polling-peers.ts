@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { createSecureContext } from 'node:tls';
 import {
   ApiError,
   AgentStatus,
@@ -8,7 +9,7 @@ import {
   internalPaths,
 } from '@ollamamax/api';
 import type { InferenceEvent, InferenceRequest, ModelShow, Validator } from '@ollamamax/api';
-import { backoffDelay, sleep } from '@ollamamax/common';
+import { backoffDelay, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Discovery, PeerAddress } from './discovery.ts';
@@ -42,7 +43,8 @@ export interface PollingLimits {
 }
 
 export const defaultPollingLimits: PollingLimits = {
-  connectMs: 2000,
+  // A burst of new streams shakes many hands at once: more time than a poll gets.
+  connectMs: 10_000,
   statusMs: 2000,
   statusBytes: 4 * 1024 * 1024,
   desiredStateBytes: 8 * 1024 * 1024,
@@ -111,6 +113,7 @@ const visiblePart = ({ load: _load, resources: _resources, ...rest }: AgentStatu
 export const createPollingPeers = (options: PollingPeersOptions): Peers & Component => {
   const limits = { ...defaultPollingLimits, ...options.limits };
   const { catalog, log, pollMs, selfId } = options;
+  const secureContext = createSecureContext(secureContextOptions(options.tls));
   const entries = new Map<string, Entry>();
   const listeners = new Set<() => void>();
   const stopped = new AbortController();
@@ -238,7 +241,7 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
       link: createPeerLink({
         target,
         cluster: options.cluster,
-        tls: options.tls,
+        secureContext,
         connectMs: limits.connectMs,
         maxStreams: limits.maxStreams,
       }),

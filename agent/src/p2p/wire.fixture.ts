@@ -1,4 +1,6 @@
 /** Real certificates, real sockets, and engines that do what a test tells them: for the tests of the wire. */
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ApiError, agentIdentity, operatorIdentity } from '@ollamamax/api';
 import type {
   AgentStatus,
@@ -148,6 +150,17 @@ export const untilAborted = (signal: AbortSignal): Promise<never> =>
     else signal.addEventListener('abort', fail, { once: true });
   });
 
+interface Relay {
+  readonly port: number;
+  /** Connections made so far. */
+  connections(): number;
+  /** Breaks all connections at both ends. */
+  reset(): void;
+  /** From now on all bytes are lost, and nobody is told. */
+  freeze(): void;
+  thaw(): void;
+}
+
 /** What a test started; stopped in reverse order. */
 export class Started {
   readonly #stops: (() => Promise<void>)[] = [];
@@ -181,6 +194,49 @@ export class Started {
     await server.start();
     this.onStop(() => server.stop());
     return { ...server, port: server.address().port };
+  }
+
+  /** Bytes to a port and back, with the network's bad days at hand. */
+  async relay(port: number): Promise<Relay> {
+    const pairs = new Set<readonly [Socket, Socket]>();
+    let frozen = false;
+    let connections = 0;
+    const server = createServer((near) => {
+      connections += 1;
+      const far = connect(port, '127.0.0.1');
+      const pair = [near, far] as const;
+      pairs.add(pair);
+      for (const [from, to] of [pair, [far, near] as const]) {
+        from.on('error', () => undefined);
+        from.on('data', (chunk) => {
+          if (!frozen) to.write(chunk);
+        });
+        from.on('close', () => {
+          if (frozen) return;
+          pairs.delete(pair);
+          to.destroy();
+        });
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const cut = (): void => {
+      for (const sockets of pairs) for (const socket of sockets) socket.resetAndDestroy();
+      pairs.clear();
+    };
+    this.onStop(async () => {
+      cut();
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return {
+      port: (server.address() as AddressInfo).port,
+      connections: () => connections,
+      reset: cut,
+      freeze: () => (frozen = true),
+      thaw: () => {
+        frozen = false;
+        cut();
+      },
+    };
   }
 
   /** Polling peers of agent `self`, with quick polls. */

@@ -26,18 +26,18 @@ export interface DispatcherOptions {
   readonly phase: () => HolderCandidate['phase'];
 }
 
-export interface DispatchHooks {
-  /** The agent that serves the request, told just before its first event. */
-  readonly onServedBy?: (agentId: string) => void;
-}
-
 /** Brings each request to an agent that can serve it: this one, or another at one hop. */
 export interface Dispatcher {
   /**
    * Same promises as InferenceEngine.run. Another holder is tried only before the first event.
+   * @param onServedBy told the agent that serves the request, just before its first event
    * @throws ApiError model_not_found, model_not_ready, and what the serving agent threw
    */
-  run(request: InferenceRequest, signal: AbortSignal, hooks?: DispatchHooks): AsyncIterable<InferenceEvent>;
+  run(
+    request: InferenceRequest,
+    signal: AbortSignal,
+    onServedBy?: (agentId: string) => void,
+  ): AsyncIterable<InferenceEvent>;
   /** Facts of a model, from here or from another holder. @throws ApiError model_not_found, model_not_ready */
   show(name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
 }
@@ -155,7 +155,11 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
   }
 
   /** Unloads wherever it may be: a status can be a poll old, so every agent that has the file is asked. */
-  async function* unload(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent> {
+  async function* unload(
+    request: InferenceRequest,
+    signal: AbortSignal,
+    onServedBy?: (agentId: string) => void,
+  ): AsyncGenerator<InferenceEvent> {
     const holders = candidatesFor(request.model).filter((candidate) => candidate.online);
     const lastOf = async (holder: string): Promise<InferenceEvent | undefined> => {
       let last: InferenceEvent | undefined;
@@ -172,17 +176,18 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     if (failed?.status === 'rejected') throw failed.reason;
     const done = results.find((result) => result.status === 'fulfilled' && result.value !== undefined);
     if (done?.status !== 'fulfilled' || done.value === undefined) throw nobody(request.model, holders);
+    onServedBy?.(selfId);
     yield done.value;
   }
 
   async function* run(
     request: InferenceRequest,
     signal: AbortSignal,
-    hooks: DispatchHooks = {},
+    onServedBy?: (agentId: string) => void,
   ): AsyncGenerator<InferenceEvent> {
     assertKnown(request.model);
     if (request.input.kind === 'unload') {
-      yield* unload(request, signal);
+      yield* unload(request, signal, onServedBy);
       return;
     }
     const excluded = new Set<string>();
@@ -195,7 +200,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       let begun = false;
       try {
         for await (const event of runOn(holder, request, signal)) {
-          if (!begun) hooks.onServedBy?.(holder);
+          if (!begun) onServedBy?.(holder);
           begun = true;
           yield event;
         }

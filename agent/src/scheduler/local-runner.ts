@@ -1,5 +1,6 @@
-import { ApiError } from '@ollamamax/api';
+import { ApiError, isApiError } from '@ollamamax/api';
 import type { InferenceEvent, InferenceRequest } from '@ollamamax/api';
+import { sleep } from '@ollamamax/common';
 import type { InferenceEngine } from '../inference/engine.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
@@ -18,6 +19,8 @@ export interface LocalRunner {
   /** Requests it works on now, waiting ones included. */
   active(): number;
 }
+
+const unloadWaitMs = 5000;
 
 const nothingUsed = {
   promptTokens: 0,
@@ -42,10 +45,21 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
     });
   };
 
+  /**
+   * Works while draining and for a model that is no longer placed here: it only gives memory back. Requests that
+   * still run may keep it for long; the answer does not wait for them beyond a few seconds.
+   */
+  const unload = async (name: string, signal: AbortSignal): Promise<void> => {
+    const waited = new AbortController();
+    const unloading = engine.unload(name).finally(() => waited.abort());
+    const patience = sleep(unloadWaitMs, AbortSignal.any([signal, waited.signal]));
+    await Promise.race([unloading, patience.catch(() => undefined)]);
+    if (signal.aborted) throw isApiError(signal.reason) ? signal.reason : new ApiError('cancelled');
+  };
+
   async function* run(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent> {
     if (request.input.kind === 'unload') {
-      // Works while draining and for a model that is no longer placed here: it only gives memory back.
-      await engine.unload(request.model);
+      await unload(request.model, signal);
       yield { type: 'done', reason: 'unload', usage: nothingUsed };
       return;
     }
