@@ -32,6 +32,10 @@ const isReady = (model: ModelEventValue): model is ReadyModel =>
 // What clients of Ollama show as "Forever".
 const forever = '2318-01-01T00:00:00Z';
 
+const expiryOf = ({ state, expiresAt }: ResidentModel): string =>
+  // A time that has passed is what clients show as "Stopping...".
+  state === 'unloading' ? new Date().toISOString() : (expiresAt ?? forever);
+
 const byTime = (a: string | undefined, b: string | undefined): number => (b ?? '').localeCompare(a ?? '');
 
 /** `PARAMETER` lines as `ollama show` prints them. */
@@ -93,7 +97,7 @@ export const ollamaModelHandlers = (
         size: resident.memoryBytes,
         digest: model.digest,
         details: toDetails(model.details),
-        expires_at: resident.expiresAt ?? forever,
+        expires_at: expiryOf(resident),
         size_vram: 0,
         context_length: resident.contextSize,
         agent: id,
@@ -103,7 +107,7 @@ export const ollamaModelHandlers = (
   },
   show: async ({ body, response }) => {
     const { model, name, verbose = false } = body as ShowBody;
-    const wanted = model ?? name;
+    const wanted = [model, name].find((given) => given !== undefined && given !== '');
     if (wanted === undefined) throw new ApiError('invalid_request', 'model is required.', { param: 'model' });
     const show = await reads.show(canonicalModelName(wanted), verbose, clientGone(response).signal);
     // Ollama leaves these out when they are empty.
