@@ -279,7 +279,10 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
         server.close(() => resolve());
       });
       for (const socket of idle) socket.destroySoon();
-      await Promise.race([closed, sleep(limits.stopGraceMs, signal).catch(() => undefined)]);
+      const over = new AbortController();
+      const ends = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+      await Promise.race([closed, sleep(limits.stopGraceMs, ends).catch(() => undefined)]);
+      over.abort();
       for (const socket of connections) socket.destroy();
       await closed;
     },
