@@ -19,11 +19,13 @@ import { killGroup, runSuite } from './suite.mjs';
 
 const python = '/test/clients/python';
 const command = '/test/clients/command';
+const oracle = '/test/contract/ollama-oracle';
 /** @type {Suite[]} */
 const suites = [
   { name: 'unit', project: 'unit' },
   { name: 'conventions', project: 'conventions' },
-  { name: 'contract', project: 'contract' },
+  { name: 'contract', project: 'contract', without: oracle },
+  { name: 'contract, beside Ollama', project: 'contract', only: oracle, needs: 'ollama' },
   { name: 'integration', project: 'integration', serial: true },
   { name: 'e2e', project: 'e2e', serial: true },
   { name: 'clients', project: 'clients', without: `${python}|${command}`, serial: true },

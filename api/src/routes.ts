@@ -140,6 +140,13 @@ export const routes = {
   create: { method: 'post', path: '/api/create', dialect: 'ollama', summary: 'Make a model', ...later },
   copy: { method: 'post', path: '/api/copy', dialect: 'ollama', summary: 'Copy a model', ...later },
   remove: { method: 'delete', path: '/api/delete', dialect: 'ollama', summary: 'Delete a model', ...later },
+  me: {
+    method: 'post',
+    path: '/api/me',
+    dialect: 'ollama',
+    summary: 'Who is signed in to ollama.com',
+    ...later,
+  },
   blobHead: {
     method: 'head',
     path: '/api/blobs/{digest}',

@@ -25,13 +25,16 @@ const ajv = new Ajv({
 const addFormats = formatsPlugin as unknown as { default?: (target: Ajv) => void } & ((target: Ajv) => void);
 (addFormats.default ?? addFormats)(ajv);
 
+/** A JSON pointer as people write paths: `/messages/0/role` is `messages[0].role`. */
 const dotted = (pointer: string): string =>
   pointer
-    .replace(/^\//, '')
-    .replaceAll('~1', '/')
-    .replaceAll('~0', '~')
-    .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
-    .replaceAll('/', '.');
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce((path, part) => {
+      if (/^\d+$/.test(part)) return `${path}[${part}]`;
+      return path === '' ? part : `${path}.${part}`;
+    }, '');
 
 const toProblem = (error: ErrorObject): Problem => {
   const path = dotted(error.instancePath);

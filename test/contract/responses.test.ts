@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorsOf, isErrorCode, type Dialect, type Route, type RouteId } from '@ollamamax/api';
+import { read } from '../conventions/repository.ts';
 import { startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import {
   allRoutes,
@@ -268,4 +269,14 @@ test('probes answer plain text', async () => {
     const answer = await send(base, path);
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: 'ok\n' });
   }
+});
+
+test('the reference of the metrics names those that are served, and no other', async () => {
+  const { text } = await send(cluster.agent('agent-0').metrics, '/metrics');
+  const served = [...text.matchAll(/^# HELP (ollamamax_\w+) /gm)].map(([, name]) => name);
+  const told = [...read('docs/reference/metrics.md').matchAll(/^\| `(ollamamax_\w+)` /gm)].map(
+    ([, name]) => name,
+  );
+  expect(told.length).toBeGreaterThan(15);
+  expect(served.toSorted()).toEqual(told.toSorted());
 });

@@ -6,8 +6,7 @@ const intro = `An agent reads \`node.yaml\` and then the environment, which wins
 file may use \`\${VAR}\` and \`\${VAR:-default}\` inside values. All problems are reported at once, each with its place;
 unknown settings are problems too.`;
 
-/** The file shown as an example; a test holds it to the schema. */
-export const exampleConfiguration = `node:
+const exampleConfiguration = `node:
   id: agent-1
 cluster:
   name: lab
@@ -29,7 +28,7 @@ storage:
 models:
   - name: tiny
     source: { http: https://models.example.com/tiny.gguf }
-    sha256: 0000000000000000000000000000000000000000000000000000000000000000
+    sha256: 5f1c3be87a90d24e6b0c9d18f7a2e35b4c6d80917e2fa3b15d4c8e09f6a7b213
     replicas: 2
 settings:
   keepAliveSeconds: 600`;

@@ -109,7 +109,7 @@ export const OllamaToolCall = Type.Object({
 
 export const OllamaMessage = Type.Object({
   role: oneOf(['system', 'user', 'assistant', 'tool']),
-  content: Type.Optional(Type.String()),
+  content: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   thinking: Type.Optional(Type.String()),
   images: imagesField,
   tool_calls: Type.Optional(Type.Union([Type.Array(OllamaToolCall, { maxItems: 1000 }), Type.Null()])),
@@ -130,8 +130,7 @@ export const FunctionTool = Type.Object({
 export const ChatBody = Type.Object({
   ...common,
   messages: Type.Optional(
-    Type.Array(OllamaMessage, {
-      maxItems: 100000,
+    Type.Union([Type.Array(OllamaMessage, { maxItems: 100000 }), Type.Null()], {
       description: 'Empty or absent: only load (or unload) the model.',
     }),
   ),
@@ -139,9 +138,12 @@ export const ChatBody = Type.Object({
 });
 export type ChatBody = Static<typeof ChatBody>;
 
+// Clients written in Go send both names, the unused one empty.
 export const ShowBody = Type.Object({
-  model: Type.Optional(modelField),
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 600, description: 'Old name of model.' })),
+  model: Type.Optional(
+    Type.String({ maxLength: 600, description: 'Model name; the tag defaults to latest.' }),
+  ),
+  name: Type.Optional(Type.String({ maxLength: 600, description: 'Old name of model.' })),
   verbose: Type.Optional(Type.Boolean()),
 });
 export type ShowBody = Static<typeof ShowBody>;
@@ -187,15 +189,17 @@ export const PsResponse = Type.Object({
 });
 
 export const ShowResponse = Type.Object({
-  license: Type.String(),
+  license: Type.Optional(Type.String({ description: 'Absent when there is none, as the next ones.' })),
+  parameters: Type.Optional(Type.String({ description: 'Defaults of the model, one per line.' })),
+  template: Type.Optional(Type.String({ description: 'Jinja chat template.' })),
+  system: Type.Optional(Type.String({ description: 'Default system message.' })),
   modelfile: Type.String(),
-  parameters: Type.String(),
-  template: Type.String(),
-  system: Type.String(),
   details: OllamaDetails,
-  model_info: Type.Record(Type.String(), Type.Unknown()),
-  tensors: Type.Optional(
-    Type.Array(Type.Object({ name: Type.String(), type: Type.String(), shape: Type.Array(Type.Integer()) })),
+  model_info: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'Metadata of the GGUF file; long lists are null unless verbose.',
+  }),
+  tensors: Type.Array(
+    Type.Object({ name: Type.String(), type: Type.String(), shape: Type.Array(Type.Integer()) }),
   ),
   capabilities: Type.Array(Type.String()),
   modified_at: Type.String(),
