@@ -35,6 +35,7 @@ export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   create: { body: { model: 'new', from: model } },
   copy: { body: { source: model, destination: 'copy' } },
   remove: { body: { model: 'copy' } },
+  me: {},
   me: { body: {} },
   blobHead: { parameters: { digest } },
   blobCreate: { parameters: { digest } },
