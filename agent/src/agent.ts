@@ -299,6 +299,8 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           runLocal: (request, signal) => local.run(request, signal),
           show: (name, verbose) => models.show(name, verbose),
           log: logger.child({ component: 'internal-api' }),
+          // A request grows a little on the wire: it is checked against the API's own limit first.
+          limits: { connections: limits.connections, inferenceBodyBytes: limits.bodyBytes * 2 },
         });
 
   const preload: Component = createPreload(models, engine, () => catalog.state().models, logger);

@@ -82,9 +82,17 @@ export const story = {
 /** The end of that story, as the model card gives it. */
 export const storyEnd = 'the two became the best of friends.';
 
-/** A long answer that only a limit ends: for tests that need a stream to be running. */
+/** A schema that is long in the following: hundreds of words before the model may end. */
+export const longSchema = {
+  type: 'array',
+  minItems: 600,
+  maxItems: 600,
+  items: { type: 'string', enum: ['fox', 'owl', 'bee'] },
+} as const;
+
+/** A long answer, forced by its format: for tests that need a stream to be running. */
 export const endless = {
-  messages: [{ role: 'user', content: 'Write a short story about a fox and a lantern.' }],
-  // The end-of-turn token is made unlikely by the temperature; num_predict bounds the test in any case.
-  options: { temperature: 5, top_k: 0, top_p: 1, num_predict: 1500, seed: 7 },
+  messages: [{ role: 'user', content: 'Hello!' }],
+  format: longSchema,
+  options: { temperature: 0 },
 };

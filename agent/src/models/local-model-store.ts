@@ -132,6 +132,7 @@ class LocalModelStore implements ModelStore, Component {
       parallel: settings.parallel ?? defaults.parallel,
       maxQueue: settings.maxQueue ?? defaults.maxQueue,
       keepAliveSeconds: settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
+      ...(ready.kvBytesPerToken === undefined ? {} : { kvBytesPerToken: ready.kvBytesPerToken }),
       ...(spec.template === undefined ? {} : { template: spec.template }),
       ...(spec.system === undefined ? {} : { system: spec.system }),
       parameters: spec.parameters ?? {},

@@ -136,6 +136,27 @@ export const modelDetails = (facts: ModelFacts, template: string): ModelDetails 
 };
 
 /**
+ * Bytes the cache of one token takes in memory with 16-bit keys and values; undefined where the file does not
+ * say it plainly (layers that differ, architectures without attention).
+ */
+export const kvBytesPerToken = (facts: ModelFacts): number | undefined => {
+  const { metadata } = facts.header;
+  const family = text(metadata, 'general.architecture');
+  const number = (key: string): number | undefined => {
+    const value = metadata.get(`${family}.${key}`)?.value;
+    return typeof value === 'number' && value > 0 ? value : undefined;
+  };
+  const layers = number('block_count');
+  const heads = number('attention.head_count');
+  const embedding = number('embedding_length');
+  if (layers === undefined || heads === undefined || embedding === undefined) return undefined;
+  if (metadata.has(`${family}.attention.head_count_kv`) && number('attention.head_count_kv') === undefined) return undefined;
+  const headSize = embedding / heads;
+  const perHead = (number('attention.key_length') ?? headSize) + (number('attention.value_length') ?? headSize);
+  return Math.ceil(layers * (number('attention.head_count_kv') ?? heads) * perHead * 2);
+};
+
+/**
  * Metadata under the names of the file, plus general.parameter_count as Ollama adds it. The chat template
  * is left out: it is shown on its own.
  */

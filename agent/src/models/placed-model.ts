@@ -13,7 +13,7 @@ import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import { fileError } from './file-error.ts';
 import { type DigestCache, fingerprintOf, hashFile, sameFingerprint, type Fingerprint } from './file-digest.ts';
 import { type HttpSource, type HttpSourceLimits, downloadBlob } from './http-source.ts';
-import { modelDetails, readModelFacts, type ModelFacts } from './model-facts.ts';
+import { kvBytesPerToken, modelDetails, readModelFacts, type ModelFacts } from './model-facts.ts';
 
 /** Times in milliseconds. */
 export interface ModelStoreLimits extends HttpSourceLimits {
@@ -46,6 +46,8 @@ export interface ReadyFile {
   readonly fingerprint: Fingerprint;
   readonly template: string;
   readonly details: ModelDetails;
+  /** See kvBytesPerToken. */
+  readonly kvBytesPerToken: number | undefined;
 }
 
 interface Progress {
@@ -245,7 +247,14 @@ export class PlacedModel {
   #readyFile(verified: Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>, facts: ModelFacts): ReadyFile {
     const template = this.#spec.template ?? facts.template;
     const { path, digest, fingerprint } = verified;
-    return { path, digest, fingerprint, template, details: modelDetails(facts, template) };
+    return {
+      path,
+      digest,
+      fingerprint,
+      template,
+      details: modelDetails(facts, template),
+      kvBytesPerToken: kvBytesPerToken(facts),
+    };
   }
 
   /** Makes sure of the digest of a file that is there. */
