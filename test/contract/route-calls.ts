@@ -36,7 +36,6 @@ export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   copy: { body: { source: model, destination: 'copy' } },
   remove: { body: { model: 'copy' } },
   me: {},
-  me: { body: {} },
   blobHead: { parameters: { digest } },
   blobCreate: { parameters: { digest } },
   openaiModels: {},

@@ -14,7 +14,7 @@ interface Described {
 }
 
 /** Every metric of our own in the registry of an agent, in the order in which they are made. */
-export const agentMetricList = (): readonly Metric[] => {
+const agentMetricList = (): readonly Metric[] => {
   const { registry } = new AgentMetrics({
     agentId: 'agent-1',
     models: () => [],

@@ -1,5 +1,5 @@
 /** Text for a table cell: no line breaks, no bare `|` or `<`. */
-export const cell = (text: string): string =>
+const cell = (text: string): string =>
   text.replaceAll('\n', ' ').replaceAll('|', '\\|').replaceAll('<', '&lt;').trim();
 
 export const code = (text: string): string => `\`${text}\``;
