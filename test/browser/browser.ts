@@ -50,7 +50,8 @@ export const openBrowser = async (): Promise<Browser> => {
   await context.exposeFunction('reportViolation', (text: string) => complaints.policy.push(text));
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
-      const report = (globalThis as unknown as { reportViolation(text: string): void }).reportViolation;
+      const report = (globalThis as unknown as { reportViolation(this: void, text: string): void })
+        .reportViolation;
       report(`${event.violatedDirective}: ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
     });
   });
@@ -77,8 +78,8 @@ export const openBrowser = async (): Promise<Browser> => {
 /** Breaches of the accessibility rules, as text. */
 export const accessibilityViolations = async (page: Page): Promise<string[]> => {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations.flatMap(({ id, help, nodes }) =>
-    nodes.map((node) => `${id}: ${help}: ${node.html} ${node.any[0]?.message ?? ''}`),
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, any, all }) => `${id} at ${target.join(' ')}: ${(any[0] ?? all[0])?.message ?? ''}`),
   );
 };
 

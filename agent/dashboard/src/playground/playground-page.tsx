@@ -1,4 +1,4 @@
-import { Button, Code, Group, Paper, Text, Textarea, Title } from '@mantine/core';
+import { Button, Code, Group, NativeSelect, Paper, Text, Textarea, Title } from '@mantine/core';
 import { useSuspenseQuery } from '@tanstack/react-query';
 import { useSearch } from '@tanstack/react-router';
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
@@ -109,6 +109,26 @@ export const PlaygroundPage = () => {
         {text.title}
       </Title>
       <Paper withBorder className="chat">
+        <div className="chat-head">
+          <NativeSelect
+            aria-label={text.model}
+            value={settings.model}
+            onChange={(event) => conversation.change({ model: event.currentTarget.value })}
+            data={models.map(({ name, replicasReady }) => ({
+              value: name,
+              label: replicasReady > 0 ? name : `${name} ${text.notReady}`,
+              disabled: replicasReady === 0,
+            }))}
+          />
+          <Button
+            variant="default"
+            size="xs"
+            disabled={turns.length === 0}
+            onClick={() => conversation.clear()}
+          >
+            {text.clear}
+          </Button>
+        </div>
         <div ref={log} className="chat-log" tabIndex={0} role="log" aria-label={text.log}>
           {turns.length === 0 ? (
             <div className="empty">
@@ -135,23 +155,13 @@ export const PlaygroundPage = () => {
             rows={3}
           />
           <Group justify="space-between" gap="xs">
-            <Group gap="xs">
-              <CopyCurl prompt={prompt} />
-              <Button
-                variant="default"
-                size="xs"
-                disabled={turns.length === 0}
-                onClick={() => conversation.clear()}
-              >
-                {text.clear}
-              </Button>
-            </Group>
+            <CopyCurl prompt={prompt} />
             {busy ? (
-              <Button color="red" onClick={() => conversation.stop()}>
+              <Button className="chat-send" color="red" onClick={() => conversation.stop()}>
                 {text.stop}
               </Button>
             ) : (
-              <Button onClick={send} disabled={!canSend}>
+              <Button className="chat-send" onClick={send} disabled={!canSend}>
                 {text.send}
               </Button>
             )}
@@ -163,7 +173,7 @@ export const PlaygroundPage = () => {
           <Title order={2} size="h4" mb="sm" id="settings">
             {text.settings}
           </Title>
-          <SettingsForm settings={settings} models={models} />
+          <SettingsForm settings={settings} />
         </Paper>
       </aside>
     </div>

@@ -1,28 +1,11 @@
-import { NativeSelect, SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
-import type { ModelEventValue } from '@ollamamax/api';
+import { SimpleGrid, Stack, Textarea, TextInput } from '@mantine/core';
 import { messages } from '../messages.ts';
 import { conversation, type Settings } from './conversation.ts';
 
 const text = messages.playground;
 
-export const SettingsForm = ({
-  settings,
-  models,
-}: {
-  readonly settings: Settings;
-  readonly models: readonly ModelEventValue[];
-}) => (
+export const SettingsForm = ({ settings }: { readonly settings: Settings }) => (
   <Stack gap="md">
-    <NativeSelect
-      label={text.model}
-      value={settings.model}
-      onChange={(event) => conversation.change({ model: event.currentTarget.value })}
-      data={models.map(({ name, replicasReady }) => ({
-        value: name,
-        label: replicasReady > 0 ? name : `${name} ${text.notReady}`,
-        disabled: replicasReady === 0,
-      }))}
-    />
     <Textarea
       label={text.system}
       placeholder={text.systemPlaceholder}
