@@ -50,8 +50,7 @@ export const openBrowser = async (): Promise<Browser> => {
   await context.exposeFunction('reportViolation', (text: string) => complaints.policy.push(text));
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
-      const report = (globalThis as unknown as { reportViolation(this: void, text: string): void })
-        .reportViolation;
+      const report = (globalThis as unknown as { reportViolation: (text: string) => void }).reportViolation;
       report(`${event.violatedDirective}: ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
     });
   });

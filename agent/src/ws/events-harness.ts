@@ -26,7 +26,7 @@ export interface TestSocket {
 export const agentValue = (id: string, residentBytes = 0): ClusterEventValue => ({
   id,
   phase: 'ready',
-  version: '0.1.0',
+  version: 'any',
   apiUrl: 'http://127.0.0.1:1',
   startedAt: '2026-01-01T00:00:00.000Z',
   lastSeen: '2026-01-01T00:00:00.000Z',
