@@ -61,7 +61,14 @@ describe('toGrammarSchema', () => {
     });
   });
 
+  test('takes the range of exact integers, which generators of schemas write beside every integer', () => {
+    const { MIN_SAFE_INTEGER: minimum, MAX_SAFE_INTEGER: maximum } = Number;
+    expect(toGrammarSchema({ type: 'integer', minimum, maximum })).toEqual({ type: 'integer' });
+  });
+
   test.each<[string, unknown, string]>([
+    ['a range of integers', { type: 'integer', minimum: 0 }, 'format.schema.minimum'],
+    ['a range of integers upwards', { type: 'integer', maximum: 9 }, 'format.schema.maximum'],
     ['pattern', { type: 'string', pattern: '^a' }, 'format.schema.pattern'],
     ['allOf', { allOf: [{ type: 'string' }] }, 'format.schema.allOf'],
     ['not', { type: 'object', properties: { a: { not: {} } } }, 'format.schema.properties.a.not'],

@@ -32,6 +32,7 @@ const keywordsOf: Readonly<Record<string, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
   array: ['items', 'prefixItems', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength', 'format'],
+  integer: ['minimum', 'maximum'],
 };
 
 type Node = Readonly<Record<string, unknown>>;
@@ -118,6 +119,7 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
     if (type === 'object') return objectOf(value, at, depth);
     if (type === 'array') return arrayOf(value, at, depth);
     if (type === 'string') return stringOf(value, at);
+    if (type === 'integer') checkRange(value, at);
     return { type };
   };
 
@@ -189,6 +191,14 @@ const stringOf = (value: Node, at: string): GrammarSchema => {
   for (const key of ['minLength', 'maxLength'])
     if (value[key] !== undefined) refuse(child(at, key), `"${key}" is not supported beside "format"`);
   return { type: 'string', format };
+};
+
+/** Generators of schemas write the range of exact integers beside every integer; narrower ones cannot be enforced. */
+const checkRange = ({ minimum, maximum }: Node, at: string): void => {
+  if (minimum !== undefined && !(typeof minimum === 'number' && minimum <= Number.MIN_SAFE_INTEGER))
+    refuse(child(at, 'minimum'), '"minimum" is not supported here');
+  if (maximum !== undefined && !(typeof maximum === 'number' && maximum >= Number.MAX_SAFE_INTEGER))
+    refuse(child(at, 'maximum'), '"maximum" is not supported here');
 };
 
 const literal = (value: unknown, at: string): unknown =>
