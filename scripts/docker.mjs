@@ -47,6 +47,8 @@ async function startDaemon(daemon) {
     child.kill('SIGTERM');
     for (let waited = 0; running() && waited < 20_000; waited += 100) await sleep(100);
     if (running()) child.kill('SIGKILL');
+    // The daemon leaves the mount behind by which it names its network.
+    spawnSync('umount', [join(folder, 'exec', 'netns', 'default')], { stdio: 'ignore' });
     rmSync(folder, { recursive: true, force: true });
   };
   const env = { OLLAMAMAX_DOCKER: '1', DOCKER_HOST: host };

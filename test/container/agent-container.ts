@@ -26,10 +26,12 @@ class LockedContainer extends GenericContainer {
 export class AgentContainer {
   readonly id: string;
   readonly #container: StartedTestContainer;
+  readonly #log: readonly string[];
 
-  private constructor(id: string, container: StartedTestContainer) {
+  private constructor(id: string, container: StartedTestContainer, log: readonly string[]) {
     this.id = id;
     this.#container = container;
+    this.#log = log;
   }
 
   /** Starts it and waits until it says that it is ready. @throws with its log when it does not get there */
@@ -46,7 +48,7 @@ export class AgentContainer {
       .withWaitStrategy(Wait.forHttp('/readyz', ports.metrics))
       .withStartupTimeout(120_000);
     try {
-      return new AgentContainer(options.id, await container.start());
+      return new AgentContainer(options.id, await container.start(), log);
     } catch (error) {
       throw new Error(`${options.id} does not become ready:\n${log.join('')}`, { cause: error });
     }
@@ -68,8 +70,9 @@ export class AgentContainer {
     return Number(await docker(['wait', id], 120_000));
   }
 
-  async log(): Promise<string> {
-    return docker(['logs', this.#container.getId()]);
+  /** What it has written so far. */
+  log(): string {
+    return this.#log.join('');
   }
 
   /** Removes it with its volume, running or not. */

@@ -10,6 +10,8 @@ const run = promisify(execFile);
  */
 export async function docker(args: readonly string[], timeoutMs = 60_000): Promise<string> {
   const { stdout } = await run('docker', [...args], {
+    // Jest's process.env is its own copy: without this the command would not see what `ensureDocker` found.
+    env: process.env,
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
     maxBuffer: 64 * 1024 * 1024,

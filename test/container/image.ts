@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ownNode, root } from '../../scripts/bootstrap.mjs';
 import { findProgram } from '../../scripts/program.mjs';
 import { docker } from './docker.ts';
@@ -28,6 +28,7 @@ export async function buildAgentImage(): Promise<{ readonly name: string; readon
   await docker(
     [
       'build',
+      '--force-rm',
       // Packages come the way this machine gets them.
       '--network=host',
       `--build-arg=BASE_IMAGE=${base}`,
@@ -52,7 +53,7 @@ async function buildBaseImage(): Promise<string> {
       copyFileSync(from, join(image, to));
     };
     copy(ownNode, '/usr/local/bin/node');
-    for (const library of librariesOfNode()) copy(library, library);
+    for (const library of libraries()) copy(library, library);
     cpSync(npmFolder(), join(image, 'usr/local/lib/node_modules/npm'), { recursive: true });
     if (existsSync(certificates)) copy(certificates, certificates);
     mkdirSync(join(image, 'tmp'));
@@ -61,17 +62,24 @@ async function buildBaseImage(): Promise<string> {
       join(context, 'Dockerfile'),
       `FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/local/bin NODE_EXTRA_CA_CERTS=${certificates}\n`,
     );
-    await docker(['build', `--tag=${name}`, context], 5 * 60_000);
+    await docker(['build', '--force-rm', `--tag=${name}`, context], 5 * 60_000);
     return name;
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
 }
 
-function librariesOfNode(): string[] {
+/** What Node has loaded, and the parts of the C library that only other native packages ask for. */
+function libraries(): string[] {
   const script = 'console.log(JSON.stringify(process.report.getReport().sharedObjects))';
   const loaded = JSON.parse(execFileSync(ownNode, ['-e', script], { encoding: 'utf8' })) as string[];
-  return loaded.filter((path) => path.startsWith('/') && path.includes('.so'));
+  const files = loaded.filter((path) => path.startsWith('/') && path.includes('.so'));
+  const besideLibc = files.flatMap((path) =>
+    basename(path) === 'libc.so.6'
+      ? ['librt.so.1', 'libresolv.so.2', 'libutil.so.1'].map((name) => join(dirname(path), name))
+      : [],
+  );
+  return [...files, ...besideLibc.filter((path) => existsSync(path))];
 }
 
 function npmFolder(): string {
