@@ -165,7 +165,10 @@ export const parseConfigFile = (text: string, options: ConfigFileOptions): Confi
   let value: unknown;
   try {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
-    const faults = [...document.errors, ...document.warnings];
+    const all = [...document.errors, ...document.warnings];
+    // What follows a syntax error is mostly its echo.
+    const firstSyntaxError = all.findIndex((fault) => fault.code !== 'DUPLICATE_KEY');
+    const faults = firstSyntaxError < 0 ? all : all.slice(0, firstSyntaxError + 1);
     if (faults.length > 0)
       return broken(
         faults.map((fault) => {

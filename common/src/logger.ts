@@ -74,7 +74,7 @@ export const createLogger = (options: LoggerOptions): Logger & { close(): Promis
     level: options.level,
     levels: rank,
     format: combine(timestamp(), options.format === 'json' ? json() : text),
-    transports: [new winston.transports.Stream({ stream: options.stream }) as winston.transport],
+    transports: [new winston.transports.Stream({ stream: options.stream })],
   });
   const make = (bound: LogFields): Logger => {
     const write = (

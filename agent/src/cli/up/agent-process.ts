@@ -99,21 +99,24 @@ export class AgentProcess {
   /** @throws ApiError what the agent reported, or internal with the end of its log */
   async start(): Promise<ReadyMessage> {
     const log = await openLog(this.#options.logFile);
-    let child: ChildProcess;
     try {
       if (!this.#wanted) throw new ApiError('cancelled', `${this.id} was stopped before it had started.`);
-      child = spawn(process.execPath, this.#options.args, {
-        env: this.#options.env,
-        stdio: ['ignore', log.fd, log.fd, 'ipc'],
-        // A process group of its own: Ctrl-C in the terminal must reach us alone, and a kill its runners too.
-        detached: true,
-      });
+      // Not a moment may pass between the spawn and the listeners: the process may end at once.
+      return await this.#run(log.fd);
     } finally {
       await log.close();
     }
+  }
+
+  async #run(logFd: number): Promise<ReadyMessage> {
+    const child = spawn(process.execPath, this.#options.args, {
+      env: this.#options.env,
+      stdio: ['ignore', logFd, logFd, 'ipc'],
+      // A process group of its own: Ctrl-C in the terminal must reach us alone, and a kill its runners too.
+      detached: true,
+    });
     this.#child = child;
     const startedAt = Date.now();
-    let up = false;
     this.#exited = new Promise((resolve) => {
       const gone = (): void => {
         if (this.#child === child) this.#child = undefined;
@@ -122,6 +125,7 @@ export class AgentProcess {
       child.once('exit', gone);
       child.once('error', gone);
     });
+    let up = false;
     try {
       const ready = await this.#untilReady(child);
       up = true;

@@ -1,4 +1,5 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 export interface PortHolder {
   readonly pid: number;
@@ -30,6 +31,14 @@ const opens = async (pid: string, links: ReadonlySet<string>): Promise<boolean> 
   return false;
 };
 
+/** Program and first argument: `node main.ts` says more than the name of its main thread. */
+const programOf = async (pid: string): Promise<string> => {
+  const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const [program = '', first = ''] = line.split('\0');
+  const shown = [program, first.startsWith('-') ? '' : first].filter((part) => part !== '');
+  return shown.length === 0 ? 'another program' : shown.map((part) => basename(part)).join(' ');
+};
+
 /** Who listens on a port, as far as this user may know; only on systems with /proc. */
 export const findPortHolder = async (port: number): Promise<PortHolder | undefined> => {
   const tables = await Promise.all(
@@ -40,8 +49,7 @@ export const findPortHolder = async (port: number): Promise<PortHolder | undefin
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   for (const pid of pids) {
     if (!(await opens(pid, links))) continue;
-    const program = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
-    return { pid: Number(pid), program: program === '' ? 'unknown program' : program };
+    return { pid: Number(pid), program: await programOf(pid) };
   }
   return undefined;
 };
