@@ -263,6 +263,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       headersMs: limits.headersSeconds * 1000,
       requestMs: limits.bodySeconds * 1000,
       maxConnections: limits.connections,
+      onConnectionDropped: () => metrics.connectionDropped(name),
     });
   const apiListener: Listener = listener(
     'api',

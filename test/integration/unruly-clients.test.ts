@@ -124,6 +124,10 @@ describe('clients that are slow to ask', () => {
         return { socket, closed };
       }),
     );
+    await eventually(
+      'the surplus is counted',
+      async () => (await metric('ollamamax_http_connections_dropped_total')) > 0,
+    );
     for (const { socket } of held) socket.destroy();
     await Promise.all(held.map(({ closed }) => closed));
     const outcome = await streamChat(api.origin, { messages: [{ role: 'user', content: 'Hello!' }] });

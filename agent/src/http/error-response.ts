@@ -52,7 +52,7 @@ export const errorBody = (error: ApiError, dialect: Dialect, requestId: string, 
 };
 
 /** Headers that go with an error: content type, Retry-After, and the challenge of a 401. */
-export const errorHeaders = (error: ApiError, dialect: Dialect): Record<string, string> => ({
+const errorHeaders = (error: ApiError, dialect: Dialect): Record<string, string> => ({
   'content-type': dialect === 'native' ? 'application/problem+json' : 'application/json; charset=utf-8',
   'cache-control': 'no-store',
   ...(error.retryAfterSeconds === undefined &&

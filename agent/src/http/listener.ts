@@ -16,7 +16,7 @@ export interface ListenerOptions {
   readonly headersMs: number;
   readonly requestMs: number;
   readonly maxConnections: number;
-  readonly onConnectionDropped?: () => void;
+  readonly onConnectionDropped: () => void;
 }
 
 /** Splits host:port as the configuration writes it. */
@@ -78,7 +78,7 @@ export class Listener implements Component {
           );
     this.server.maxConnections = options.maxConnections;
     this.server.on('clientError', answerClientError);
-    if (options.onConnectionDropped !== undefined) this.server.on('drop', options.onConnectionDropped);
+    this.server.on('drop', options.onConnectionDropped);
   }
 
   /** Port listened on; the one asked for, or the one the system chose for port 0. */

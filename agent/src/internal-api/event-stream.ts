@@ -3,7 +3,7 @@ import { ApiError, toWireError } from '@ollamamax/api';
 import type { InferenceEvent } from '@ollamamax/api';
 
 /** Content type of a stream of InferenceEvents, one JSON object per line. */
-export const eventStreamType = 'application/x-ndjson';
+const eventStreamType = 'application/x-ndjson';
 
 /** Waits until the reader has taken what was written; cuts the connection of one that takes nothing. */
 const drained = (response: ServerResponse, stallMs: number): Promise<void> =>

@@ -38,7 +38,7 @@ export interface InternalLimits {
   readonly stopGraceMs: number;
 }
 
-export const defaultInternalLimits: InternalLimits = {
+const defaultInternalLimits: InternalLimits = {
   connections: 4096,
   inferenceBodyBytes: 32 * 1024 * 1024,
   desiredStateBytes: 8 * 1024 * 1024,

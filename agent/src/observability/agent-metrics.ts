@@ -31,6 +31,7 @@ export class AgentMetrics {
   readonly #httpDuration: Histogram;
   readonly #httpInFlight: Gauge;
   readonly #errors: Counter;
+  readonly #dropped: Counter;
   #totals = { requests: 0, errors: 0, tokens: 0, openStreams: 0 };
 
   constructor(sources: AgentMetricsSources) {
@@ -61,6 +62,12 @@ export class AgentMetrics {
       name: 'ollamamax_errors_total',
       help: 'Requests that failed, by code of the error catalogue.',
       labelNames: ['code', 'dialect'],
+      registers,
+    });
+    this.#dropped = new Counter({
+      name: 'ollamamax_http_connections_dropped_total',
+      help: 'Connections closed at once because the listener already held as many as it may.',
+      labelNames: ['listener'],
       registers,
     });
     const disconnects = new Counter({
@@ -100,6 +107,10 @@ export class AgentMetrics {
 
   get totals(): AgentTotals {
     return this.#totals;
+  }
+
+  connectionDropped(listener: string): void {
+    this.#dropped.inc({ listener });
   }
 
   requestStarted(): void {

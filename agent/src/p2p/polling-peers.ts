@@ -42,7 +42,7 @@ export interface PollingLimits {
   readonly lostPeerMs: number;
 }
 
-export const defaultPollingLimits: PollingLimits = {
+const defaultPollingLimits: PollingLimits = {
   // A burst of new streams shakes many hands at once: more time than a poll gets.
   connectMs: 10_000,
   statusMs: 2000,

@@ -20,7 +20,7 @@ import type { Discovery } from './discovery.ts';
 import { createPollingPeers } from './polling-peers.ts';
 import type { PollingPeersOptions } from './polling-peers.ts';
 
-export const cluster = 'test';
+const cluster = 'test';
 export const modelName = 'tiny:latest';
 
 /** A CA with everything it signs. */
@@ -38,7 +38,7 @@ export const newAuthority = async () => {
 };
 export type Authority = Awaited<ReturnType<typeof newAuthority>>;
 
-export const usage: InferenceUsage = {
+const usage: InferenceUsage = {
   promptTokens: 1,
   cachedPromptTokens: 0,
   completionTokens: 1,
@@ -136,7 +136,7 @@ export const newShow = (name: string): ModelShow => ({
 export type RunLocal = InternalServerOptions['runLocal'];
 
 /** Answers two texts and done. */
-export const helloRun: RunLocal = async function* () {
+const helloRun: RunLocal = async function* () {
   yield text('hel');
   yield text('lo');
   yield done;
