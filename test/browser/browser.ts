@@ -75,7 +75,7 @@ export const openBrowser = async (): Promise<Browser> => {
 };
 
 /** Breaches of the accessibility rules, as text. */
-export const accessibilityViolations = async (page: Page): Promise<string[]> => {
+const accessibilityViolations = async (page: Page): Promise<string[]> => {
   const { violations } = await new AxeBuilder({ page }).analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, any, all }) => `${id} at ${target.join(' ')}: ${(any[0] ?? all[0])?.message ?? ''}`),
@@ -83,7 +83,7 @@ export const accessibilityViolations = async (page: Page): Promise<string[]> => 
 };
 
 /** A picture of the whole page, to be looked at. */
-export const takePicture = async (page: Page, name: string): Promise<void> => {
+const takePicture = async (page: Page, name: string): Promise<void> => {
   mkdirSync(pictures, { recursive: true });
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true, animations: 'disabled' });
 };
