@@ -62,14 +62,14 @@ describe('StreamWriter', () => {
   });
 
   test('keeps a slow client that goes on taking bytes far longer than the stall time', async () => {
-    const { response, ended } = await serveEndless(500);
+    const { response, ended } = await serveEndless(2000);
     const message = await response;
     let bytes = 0;
     message.on('data', (chunk: Buffer) => (bytes += chunk.length));
-    for (let round = 1; round <= 15; round += 1) {
+    for (let round = 1; round <= 6; round += 1) {
       // Each pause is shorter than the stall time, all together are much longer.
       message.pause();
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 500));
       message.resume();
       // More than the kernel holds for a reader: the writer gets on.
       while (bytes < round * 8 * 1024 * 1024) await once(message, 'data');
