@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
 import { ApiError, roles, type Role } from '@ollamamax/api';
 
@@ -19,17 +20,20 @@ const tokenType = 'at+jwt';
 /** Issues and verifies access tokens: JWT, HS256, bound to the cluster as issuer and audience. */
 export class Tokens {
   readonly #options: TokenOptions;
+  /** Given as text, the library would try to read it as a public key, each time anew. */
+  readonly #key: KeyObject;
   readonly #parties: { readonly issuer: string; readonly audience: string };
 
   constructor(options: TokenOptions) {
     this.#options = options;
+    this.#key = createSecretKey(options.secret, 'utf8');
     this.#parties = { issuer: `ollamamax/${options.cluster}`, audience: options.cluster };
   }
 
   issue(name: string, role: Role): { readonly token: string; readonly expiresAt: Date } {
     const issuedAt = Math.floor(Date.now() / 1000);
     const expiresAt = issuedAt + this.#options.lifetimeSeconds;
-    const token = jwt.sign({ role, iat: issuedAt, exp: expiresAt }, this.#options.secret, {
+    const token = jwt.sign({ role, iat: issuedAt, exp: expiresAt }, this.#key, {
       algorithm: 'HS256',
       subject: name,
       header: { alg: 'HS256', typ: tokenType },
@@ -41,7 +45,7 @@ export class Tokens {
   /** @throws ApiError unauthenticated, token_expired */
   verify(token: string): TokenClaims {
     try {
-      const { header, payload } = jwt.verify(token, this.#options.secret, {
+      const { header, payload } = jwt.verify(token, this.#key, {
         algorithms: ['HS256'],
         complete: true,
         ...this.#parties,
