@@ -1,6 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import type { Agent } from 'node:http';
 import { performance } from 'node:perf_hooks';
+import { BenchRefused } from './bench.ts';
 
 /** One request as it is sent; the same shape as often as one likes. */
 export interface Shot {
@@ -110,4 +111,11 @@ export const openLoop = async (options: {
     })),
     errors: outcomes.map(judge).filter((problem) => problem !== undefined),
   };
+};
+
+/** @throws BenchRefused when a request of the slice failed: what is fast and wrong is not fast */
+export const assertSound = (candidate: string, slice: Slice): void => {
+  const [first] = slice.errors;
+  if (first !== undefined)
+    throw new BenchRefused(`${slice.errors.length} requests through ${candidate} failed: ${first}`);
 };

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { BenchRefused } from '../harness/bench.ts';
 import type { Bench, BenchOptions, BenchResult, Row } from '../harness/bench.ts';
-import { openLoop } from '../harness/open-loop.ts';
+import { assertSound, openLoop } from '../harness/open-loop.ts';
 import type { Shot, Slice } from '../harness/open-loop.ts';
 import { cpuSeconds, residentBytes } from '../harness/process-cost.ts';
 import { interleave } from '../harness/rounds.ts';
@@ -108,12 +108,6 @@ const timesOf = (candidate: Candidate, slice: Slice): Readonly<Record<string, nu
     }),
   );
 
-const assertSound = (candidate: Candidate, slice: Slice): void => {
-  const [first] = slice.errors;
-  if (first !== undefined)
-    throw new BenchRefused(`${slice.errors.length} requests through ${candidate.name} failed: ${first}`);
-};
-
 const measureAll = async (
   candidates: readonly Candidate[],
   options: BenchOptions,
@@ -125,7 +119,7 @@ const measureAll = async (
     const agent = agents.get(candidate) ?? new Agent();
     const shots = shotsFor(candidate);
     const slice = await openLoop({ shots, agent, ratePerSecond: rate, seconds, signal: options.signal });
-    assertSound(candidate, slice);
+    assertSound(candidate.name, slice);
     return slice;
   };
   try {
