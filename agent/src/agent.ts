@@ -6,13 +6,14 @@ import { Lifecycle, secureContextOptions, type Component, type Logger } from '@o
 import { createSessions } from './auth/sessions.ts';
 import { createFileCatalog } from './catalog/file-catalog.ts';
 import { placeModels } from './catalog/placement.ts';
+import { formatListenAddress, isLoopbackHost, parseListenAddress } from './config/listen-address.ts';
 import { drain } from './drain.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { createApp } from './http/app.ts';
 import { dashboardHandler } from './http/dashboard-assets.ts';
 import { createOriginCheck } from './http/guards.ts';
 import { InferenceCalls } from './http/inference-calls.ts';
-import { Listener, isLoopbackHost, splitAddress } from './http/listener.ts';
+import { Listener } from './http/listener.ts';
 import { nativeHandlers } from './http/native-handlers.ts';
 import { ollamaInferenceHandlers } from './http/ollama-inference.ts';
 import { ollamaModelHandlers } from './http/ollama-models.ts';
@@ -245,7 +246,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     },
     logger,
     authenticate,
-    loopbackOnly: isLoopbackHost(splitAddress(config.listen.api).host),
+    loopbackOnly: isLoopbackHost(parseListenAddress(config.listen.api).host),
     allowedHosts: config.http.allowedHosts,
     allowedOrigins: config.http.allowedOrigins,
     bodyBytes: limits.bodyBytes,
@@ -292,7 +293,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     internalTls === undefined
       ? undefined
       : createInternalServer({
-          ...splitAddress(config.listen.internal),
+          ...parseListenAddress(config.listen.internal),
           cluster: config.cluster.name,
           tls: internalTls,
           status,
@@ -376,7 +377,9 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
         dashboard: dashboardListener.url,
         metrics: metricsListener.url,
         internal:
-          address === undefined ? undefined : `${splitAddress(config.listen.internal).host}:${address.port}`,
+          address === undefined
+            ? undefined
+            : formatListenAddress({ ...parseListenAddress(config.listen.internal), port: address.port }),
       };
       logger.info('agent is ready', { ...addresses });
       return addresses;

@@ -32,7 +32,7 @@ const factsOf = async (error: unknown): Promise<CliErrorFacts> => {
 };
 
 /** What, why, what to do, code: the one form in which the program reports an error. */
-export const formatError = (facts: CliErrorFacts): string => {
+const formatError = (facts: CliErrorFacts): string => {
   const indented = facts.why.replaceAll('\n', '\n          ');
   return [
     `Error: ${facts.what}`,

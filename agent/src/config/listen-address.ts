@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 
-export interface ListenAddress {
+interface ListenAddress {
   /** Without brackets; '' stands for every interface. */
   readonly host: string;
   readonly port: number;
@@ -20,11 +20,15 @@ export const formatListenAddress = ({ host, port }: ListenAddress): string =>
 export const isWildcardHost = (host: string): boolean => host === '' || /^(0(\.0){0,3}|[:0]+)$/.test(host);
 
 /** Whether an IP address belongs to the loopback interface. */
-export const isLoopbackAddress = (address: string): boolean => {
+const isLoopbackAddress = (address: string): boolean => {
   const v4 = address.toLowerCase().replace(/^(0*:)*:?ffff:/, '');
   if (/^127(\.\d{1,3}){3}$/.test(v4)) return true;
   return isIPv6(address) && /^[0:]*:0*1$/.test(address);
 };
+
+/** Whether only this machine can reach a listener on this host, as far as that is known without asking DNS. */
+export const isLoopbackHost = (host: string): boolean =>
+  host.toLowerCase() === 'localhost' || isLoopbackAddress(host);
 
 /** Resolves a host name to its addresses. */
 export type Lookup = (host: string) => Promise<readonly string[]>;

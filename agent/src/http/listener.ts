@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { ApiError, errorCatalogue, type ErrorCode } from '@ollamamax/api';
 import type { Component } from '@ollamamax/common';
+import { formatListenAddress, isWildcardHost, parseListenAddress } from '../config/listen-address.ts';
 
 export interface ListenerOptions {
   readonly name: string;
@@ -18,16 +19,6 @@ export interface ListenerOptions {
   readonly maxConnections: number;
   readonly onConnectionDropped: () => void;
 }
-
-/** Splits host:port as the configuration writes it. */
-export const splitAddress = (address: string): { readonly host: string; readonly port: number } => {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
-};
-
-/** Whether only this machine can reach what listens there. */
-export const isLoopbackHost = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || host.startsWith('127.');
 
 const clientErrorCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
@@ -89,15 +80,15 @@ export class Listener implements Component {
 
   /** Base URL; the name of this machine stands for "all addresses". */
   get url(): string {
-    const { host } = splitAddress(this.#options.address);
-    const name = host === '' || host === '0.0.0.0' || host === '::' ? hostname() : host;
+    const { host } = parseListenAddress(this.#options.address);
+    const name = isWildcardHost(host) ? hostname() : host;
     const scheme = this.#options.tls === undefined ? 'http' : 'https';
-    return `${scheme}://${name.includes(':') ? `[${name}]` : name}:${this.port}`;
+    return `${scheme}://${formatListenAddress({ host: name, port: this.port })}`;
   }
 
   /** @throws ApiError port_in_use, config_invalid */
   async start(): Promise<void> {
-    const { host, port } = splitAddress(this.#options.address);
+    const { host, port } = parseListenAddress(this.#options.address);
     await new Promise<void>((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException): void => {
         reject(

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { ApiError } from '@ollamamax/api';
 import type { InferenceEvent } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
@@ -19,6 +19,9 @@ import {
 } from './wire.fixture.ts';
 import type { PollingLimits } from './polling-peers.ts';
 import type { Authority, RunLocal } from './wire.fixture.ts';
+
+// Waits are for what happens, not for how fast; the last of them tells what it waited for.
+jest.setTimeout(240_000);
 
 const started = new Started();
 const never = new AbortController().signal;

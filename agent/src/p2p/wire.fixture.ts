@@ -268,11 +268,11 @@ export class Started {
 
 /** Asks until it is so; fails after 20 s. */
 export const eventually = async (what: string, isSo: () => boolean): Promise<void> => {
-  for (const end = Date.now() + 20_000; Date.now() < end;) {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
     if (isSo()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`not within 20 s: ${what}`);
+  throw new Error(`not within 60 s: ${what}`);
 };
 
 export const collect = async (events: AsyncIterable<InferenceEvent>): Promise<InferenceEvent[]> => {

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { NodeConfig } from '@ollamamax/api';
 import { formatYaml, writeFileAtomic } from '@ollamamax/common';
@@ -24,8 +25,15 @@ type DeepPartial<T> = T extends readonly unknown[]
 /** Longest wait for running streams when a local cluster stops. */
 export const localGraceSeconds = 10;
 
+/**
+ * CPU threads of each agent's models. Runners that each take every core fight for them, and then a token
+ * takes a hundred times as long.
+ */
+export const threadsPerAgent = (cores: number, agents: number): number =>
+  Math.max(1, Math.floor(cores / agents));
+
 /** Configuration of one agent of a local cluster; the models come by the desired state. */
-export const nodeConfigOf = (cluster: LocalCluster, index: number): DeepPartial<NodeConfig> => {
+const nodeConfigOf = (cluster: LocalCluster, index: number): DeepPartial<NodeConfig> => {
   const id = cluster.agentIds[index];
   const ports = cluster.ports[index];
   const tls = cluster.credentials.agents[index];
@@ -54,6 +62,7 @@ export const nodeConfigOf = (cluster: LocalCluster, index: number): DeepPartial<
       cacheDir: join(folder, 'cache'),
     },
     ...(cluster.auth === undefined ? {} : { auth: { enabled: true, ...cluster.auth } }),
+    inference: { threads: threadsPerAgent(availableParallelism(), cluster.agentIds.length) },
     // Nothing balances load in front of a local cluster, so nobody needs time to notice.
     drain: { delaySeconds: 0, graceSeconds: localGraceSeconds },
   };

@@ -13,7 +13,7 @@ export interface WelcomeFacts {
 }
 
 /** Where the cluster answers and what to try first. */
-export const welcomeText = (facts: WelcomeFacts): string => {
+const welcomeText = (facts: WelcomeFacts): string => {
   const [first] = facts.ports;
   if (first === undefined) throw new RangeError('a cluster has at least one agent');
   const api = `http://127.0.0.1:${first.api}`;
