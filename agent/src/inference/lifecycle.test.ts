@@ -71,6 +71,14 @@ describe('loading and unloading', () => {
     await ask(engine, chat('Hello!', { keepAliveSeconds: 600 }));
     const expiresAt = Date.parse(engine.resident().get(name)?.expiresAt ?? '');
     expect(expiresAt).toBeGreaterThanOrEqual(before + 600_000);
+    const busy = engine
+      .run(tinyModel(), { ...endless(), keepAliveSeconds: 60 }, never)
+      [Symbol.asyncIterator]();
+    await busy.next();
+    const earliest = Date.parse(engine.resident().get(name)?.expiresAt ?? '');
+    expect(earliest).toBeGreaterThanOrEqual(before + 60_000);
+    expect(earliest).toBeLessThan(expiresAt);
+    await busy.return?.();
     await ask(engine, chat('Hello!', { keepAliveSeconds: -1 }));
     expect(engine.resident().get(name)?.expiresAt).toBeUndefined();
     await ask(engine, chat('Hello!', { keepAliveSeconds: 0.2 }));
@@ -290,5 +298,5 @@ test('runners see no secrets', () => {
       AWS_SECRET: 's',
       HOME: '/',
     }),
-  ).toEqual({ PATH: '/bin', CUDA_VISIBLE_DEVICES: '0' });
+  ).toEqual({ PATH: '/bin', CUDA_VISIBLE_DEVICES: '0', HOME: '/' });
 });

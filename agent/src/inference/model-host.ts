@@ -69,6 +69,7 @@ export class ModelHost implements Resident {
   #keepAliveSeconds = 0;
   #expiry: { at: number; timer: NodeJS.Timeout } | undefined;
   #loadedAt = 0;
+  #grantedAt = 0;
   #loadingSince = 0;
   #averageSeconds = firstGuessSeconds;
   #contextSize = 0;
@@ -106,10 +107,21 @@ export class ModelHost implements Resident {
       queued: this.#queue.size,
       memoryBytes: this.#runner?.residentBytes ?? 0,
       loadedAt: new Date(this.#loadedAt).toISOString(),
-      ...(this.#expiry === undefined ? {} : { expiresAt: new Date(this.#expiry.at).toISOString() }),
+      ...this.#expiresAt(),
       restarts: this.#restarts,
       state: this.#phase === 'ready' ? 'ready' : this.#phase === 'unloading' ? 'unloading' : 'loading',
     };
+  }
+
+  /** While it works the time counts from the newest request, while it loads from the beginning of that. */
+  #expiresAt(): Pick<ResidentModel, 'expiresAt'> {
+    const asked = this.#phase === 'loading' ? this.#queue.head?.demand : undefined;
+    const keepAliveSeconds = asked?.keepAliveSeconds ?? this.#keepAliveSeconds;
+    if (keepAliveSeconds < 0) return {};
+    const since = this.#phase === 'loading' ? this.#loadedAt : this.#grantedAt;
+    // Timers end where dates begin to be none.
+    const at = this.#expiry?.at ?? since + Math.min(keepAliveSeconds * 1000, longestTimerMs);
+    return { expiresAt: new Date(at).toISOString() };
   }
 
   /** Waits, in order, until the model is loaded as demanded and has a free place. */
@@ -233,6 +245,7 @@ export class ModelHost implements Resident {
     const { needsSlot, keepAliveSeconds } = ticket.demand;
     const grantedAt = performance.now();
     this.#keepAliveSeconds = keepAliveSeconds;
+    this.#grantedAt = Date.now();
     this.lastUsed = grantedAt;
     if (needsSlot) this.#busy++;
     const waitedMs = grantedAt - ticket.since;
@@ -376,7 +389,7 @@ export class ModelHost implements Resident {
     }
     const timer = setTimeout(() => void this.#unload('unused'), Math.min(ms, longestTimerMs));
     timer.unref();
-    this.#expiry = { at: Date.now() + ms, timer };
+    this.#expiry = { at: Date.now() + Math.min(ms, longestTimerMs), timer };
   }
 
   #disarm(): void {

@@ -26,7 +26,7 @@ export const ResidentModel = Type.Object({
   queued: Type.Integer(),
   memoryBytes: Type.Integer(),
   loadedAt: Type.String(),
-  /** ISO time at which it is unloaded if nobody asks; absent while busy or kept for ever. */
+  /** ISO time at which it is unloaded if nobody asks, at the earliest while busy; absent when kept for ever. */
   expiresAt: Type.Optional(Type.String()),
   restarts: Type.Integer(),
   /** `loading` until the runner has answered that it is ready. */
