@@ -1,6 +1,7 @@
 import { createLogger } from '@ollamamax/common';
-import { isApiError, toWireError, type WireError } from '@ollamamax/api';
+import { toWireError, type WireError } from '@ollamamax/api';
 import { createAgent, type AgentAddresses } from './agent.ts';
+import { reportError } from './cli/print-error.ts';
 import { loadConfig } from './config/load-config.ts';
 import { runnerEnvironment } from './inference/runner-engine.ts';
 
@@ -15,15 +16,9 @@ const tell = (message: AgentMessage): void => {
   if (process.connected) process.send?.(message);
 };
 
-const fail = (error: unknown): never => {
-  const wire = toWireError(error);
-  tell({ type: 'failed', error: wire });
-  if (isApiError(error)) process.stderr.write(`error: ${error.message}\n${error.action} [${error.code}]\n`);
-  else
-    process.stderr.write(
-      `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
-  process.exit(1);
+const fail = async (error: unknown): Promise<never> => {
+  tell({ type: 'failed', error: toWireError(error) });
+  process.exit(await reportError(error, process.stderr));
 };
 
 const configFile = (argv: readonly string[]): string | undefined => {
@@ -35,7 +30,7 @@ const main = async (): Promise<void> => {
   const [major = '0'] = process.versions.node.split('.');
   if (Number(major) < requiredMajor) {
     process.stderr.write(
-      `error: the agent needs Node ${requiredMajor}, this is ${process.version}\nStart it with "npm start", which brings its own Node.\n`,
+      `Error: the agent needs Node ${requiredMajor} or newer; this is ${process.version}.\nStart it with "npm start", which brings its own Node.\n`,
     );
     process.exit(1);
   }

@@ -26,6 +26,14 @@ export interface CliContext {
   replaceProcess(file: string, args: readonly string[], env: Readonly<Record<string, string>>): never;
 }
 
+/** How this user runs `up`, for messages: npm takes options for itself unless "--" is before them. */
+export const upCommand = (env: CliContext['env']): string =>
+  env.npm_lifecycle_event === 'start' ? 'npm start --' : 'ollamamax up';
+
+/** How this user runs the other commands: a source tree has the program in npm's reach only. */
+export const programName = (env: CliContext['env']): string =>
+  env.npm_lifecycle_event === undefined ? 'ollamamax' : 'npx ollamamax';
+
 /** Root of the source tree; holds models/ and, for a local cluster, data/. */
 export const treeRoot = new URL('../../../', import.meta.url);
 

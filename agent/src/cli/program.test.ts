@@ -93,6 +93,23 @@ describe('usage', () => {
   });
 });
 
+describe('started by npm', () => {
+  const npm = { npm_lifecycle_event: 'start' };
+
+  test('options that npm kept for itself are not lost in silence', async () => {
+    const { code, stderr } = await run(['up', '9000'], '', { ...npm, npm_config_port: 'true' });
+    expect(code).toBe(2);
+    expect(stderr).toContain('npm start -- --port');
+  });
+
+  test('the way to the help is the one through npm', async () => {
+    const { code, stderr } = await run(['up', '--prot', '9000'], '', npm);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Did you mean --port?');
+    expect(stderr).toContain('"npm start -- --help"');
+  });
+});
+
 describe('user', () => {
   const file = ['--users-file', 'users.yaml'];
 
@@ -118,8 +135,8 @@ describe('user', () => {
 
   test('says what is not there and what is there already', async () => {
     expect(await run(['user', 'list', ...file])).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('config_invalid'),
+      code: 3,
+      stderr: expect.stringContaining('no_users_file'),
     });
     await run(['user', 'add', 'ada', ...file], 'x');
     expect(await run(['user', 'add', 'ada', ...file], 'x')).toMatchObject({
@@ -176,7 +193,7 @@ describe('up refuses before it starts anything', () => {
       expect(code).toBe(1);
       expect(stderr).toContain(`Port ${port}, for the API of agent-0, is in use by`);
       expect(stderr).toContain(`process ${process.pid}`);
-      expect(stderr).toContain('"--port ');
+      expect(stderr).toContain('"ollamamax up --port ');
     } finally {
       server.close();
     }

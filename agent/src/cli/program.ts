@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, type ExitCode } from './cli-error.ts';
-import { agentProgram, type CliContext } from './context.ts';
+import { agentProgram, programName, upCommand, type CliContext } from './context.ts';
 import { reportError } from './print-error.ts';
 import type { ConfigOptions, ConfigShowOptions } from './config-commands.ts';
 import type { UpOptions } from './up/run-up.ts';
@@ -192,6 +192,8 @@ const buildProgram = (context: CliContext): Command => {
         outputError: () => undefined,
       })
       .showSuggestionAfterError(true)
+      .helpOption('-h, --help', 'show this help')
+      .helpCommand('help [command]', 'show the help of a command')
       .exitOverride(),
     ['ollamamax up', 'ollamamax serve --config node.yaml', 'ollamamax config check'],
   );
@@ -208,6 +210,26 @@ const buildProgram = (context: CliContext): Command => {
   return program;
 };
 
+const whereHelpIs = (env: CliContext['env']): string => {
+  if (env.npm_lifecycle_event === 'start') return `"${upCommand(env)} --help" shows what there is.`;
+  const name = programName(env);
+  return `"${name} --help" and "${name} COMMAND --help" show what there is.`;
+};
+
+const optionsOfUp = ['agents', 'port', 'data-dir', 'model', 'replicas', 'auth'];
+
+/** Of "npm start --port 9000" npm keeps the option for itself and hands on at most its value. */
+const refuseOptionsOfNpm = async (env: CliContext['env']): Promise<void> => {
+  if (env.npm_lifecycle_event !== 'start') return;
+  const kept = optionsOfUp.find((name) => env[`npm_config_${name.replaceAll('-', '_')}`] !== undefined);
+  if (kept === undefined) return;
+  const { usageError } = await import('./cli-error.ts');
+  throw usageError(
+    `npm took --${kept} for an option of its own.`,
+    `Put "--" before the options: "npm start -- --${kept} …".`,
+  );
+};
+
 /** What commander says of wrong arguments, in our form. */
 const reportUsage = async (error: CommanderError, context: CliContext): Promise<ExitCode> => {
   const { usageError } = await import('./cli-error.ts');
@@ -215,10 +237,7 @@ const reportUsage = async (error: CommanderError, context: CliContext): Promise<
   const why = `${first.charAt(0).toUpperCase()}${first.slice(1)}${/[.!?)]$/.test(first) ? '' : '.'}`;
   const hint = rest.join(' ').replace(/^\(|\)$/g, '');
   return reportError(
-    usageError(
-      why,
-      `${hint === '' ? '' : `${hint} `}"ollamamax --help" and "ollamamax COMMAND --help" show what there is.`,
-    ),
+    usageError(why, `${hint === '' ? '' : `${hint} `}${whereHelpIs(context.env)}`),
     context.stderr,
   );
 };
@@ -226,6 +245,7 @@ const reportUsage = async (error: CommanderError, context: CliContext): Promise<
 /** Runs one command line. @returns the exit code; never throws */
 export const runCli = async (args: readonly string[], context: CliContext): Promise<ExitCode> => {
   try {
+    await refuseOptionsOfNpm(context.env);
     await buildProgram(context).parseAsync([...args], { from: 'user' });
     return exitCodes.ok;
   } catch (error) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { roles, type Role, type UserRecord } from '@ollamamax/api';
@@ -56,6 +57,19 @@ const notFound = (name: string, file: string): CliError =>
     exitCode: exitCodes.notFound,
   });
 
+/** @throws CliError no_users_file, which only the command line can say what to do about; ApiError config_invalid */
+const existingUsers = async (file: string): Promise<readonly UserRecord[]> => {
+  if (!existsSync(file))
+    throw new CliError({
+      code: 'no_users_file',
+      what: 'There are no users yet.',
+      why: `The users file ${file} does not exist.`,
+      action: 'Add the first user with "user add NAME --role admin", or name another file with --users-file.',
+      exitCode: exitCodes.notFound,
+    });
+  return readUsers(file);
+};
+
 /** Hash of a new password; a generated one is printed, as data, because nobody else knows it. */
 const newPasswordHash = async (context: CliContext, generate: boolean | undefined): Promise<string> => {
   const password = generate === true ? randomBytes(12).toString('base64url') : await readNewPassword(context);
@@ -93,7 +107,7 @@ export const setUser = async (name: string, options: UserSetOptions, context: Cl
     );
   const role = options.role === undefined ? undefined : roleFrom(options.role);
   const file = usersFileOf(options, context);
-  if (!(await readUsers(file)).some((user) => user.name === name)) throw notFound(name, file);
+  if (!(await existingUsers(file)).some((user) => user.name === name)) throw notFound(name, file);
   const passwordHash = wantsPassword ? await newPasswordHash(context, options.generate) : undefined;
   await editUsers(file, (users) => {
     if (!users.some((user) => user.name === name)) throw notFound(name, file);
@@ -113,7 +127,7 @@ export const setUser = async (name: string, options: UserSetOptions, context: Cl
 };
 
 export const listUsers = async (options: UserListOptions, context: CliContext): Promise<void> => {
-  const users = (await readUsers(usersFileOf(options, context))).map(({ name, role, disabled }) => ({
+  const users = (await existingUsers(usersFileOf(options, context))).map(({ name, role, disabled }) => ({
     name,
     role,
     disabled: disabled === true,
@@ -148,7 +162,7 @@ export const removeUser = async (
       'Say --yes if you mean it, or disable the user with "ollamamax user set NAME --disable".',
     );
   const file = usersFileOf(options, context);
-  await readUsers(file);
+  await existingUsers(file);
   await editUsers(file, (users) => {
     if (!users.some((user) => user.name === name)) throw notFound(name, file);
     return users.filter((user) => user.name !== name);

@@ -90,14 +90,16 @@ test('reports the error that the agent has told', async () => {
 
 test('shows the end of the log of an agent that dies without a word', async () => {
   await expect(make('crashes').start()).rejects.toMatchObject({
-    code: 'internal',
+    facts: { code: 'agent_start_failed' },
     message: expect.stringMatching(/exit code 7.*\n.*started\nlast words/s),
   });
 });
 
 test('gives up on an agent that is never ready, and ends it', async () => {
   const agent = make('silent', 300);
-  await expect(agent.start()).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  await expect(agent.start()).rejects.toMatchObject({
+    facts: { code: 'agent_start_timeout' },
+  });
   await eventually('the process is gone', () => agent.pid === undefined);
 });
 

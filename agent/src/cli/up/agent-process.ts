@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { open, readFile, rename, stat } from 'node:fs/promises';
 import { ApiError, fromWireError, isErrorCode, type WireError } from '@ollamamax/api';
 import { backoffDelay } from '@ollamamax/common';
+import { CliError, exitCodes } from '../cli-error.ts';
 
 /** What an agent process says when it is up: URLs or addresses it answers at. */
 export interface ReadyMessage {
@@ -96,7 +97,7 @@ export class AgentProcess {
     return this.#child?.pid;
   }
 
-  /** @throws ApiError what the agent reported, or internal with the end of its log */
+  /** @throws ApiError what the agent reported; CliError with the end of its log when it reported nothing */
   async start(): Promise<ReadyMessage> {
     const log = await openLog(this.#options.logFile);
     try {
@@ -184,10 +185,13 @@ export class AgentProcess {
       const timer = setTimeout(() => {
         finish();
         reject(
-          new ApiError(
-            'deadline_exceeded',
-            `${this.id} was not ready after ${startTimeoutMs / 1000} s. Its log is ${logFile}.`,
-          ),
+          new CliError({
+            code: 'agent_start_timeout',
+            what: 'An agent did not start in time.',
+            why: `${this.id} was not ready after ${startTimeoutMs / 1000} s. Its log is ${logFile}.`,
+            action: 'Read that log; on a busy machine try again, or with fewer agents ("--agents 1").',
+            exitCode: exitCodes.timedOut,
+          }),
         );
       }, startTimeoutMs);
       const onMessage = (message: unknown): void => {
@@ -199,7 +203,13 @@ export class AgentProcess {
       const onError = (error: Error): void => {
         finish();
         reject(
-          new ApiError('internal', `${this.id} could not be started: ${error.message}`, { cause: error }),
+          new CliError({
+            code: 'agent_start_failed',
+            what: 'An agent could not be started.',
+            why: `${this.id}: ${error.message}`,
+            action: 'Check that this user may run programs and has not reached a limit ("ulimit -u").',
+            exitCode: exitCodes.failure,
+          }),
         );
       };
       const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -208,10 +218,13 @@ export class AgentProcess {
           .then(async () => {
             if (reported !== undefined)
               return fromWireError({ ...reported, message: `${this.id}: ${reported.message}` });
-            return new ApiError(
-              'internal',
-              `${this.id} ended ${howItEnded(code, signal)} before it was ready. The end of its log ${logFile}:\n${await lastLines(logFile)}`,
-            );
+            return new CliError({
+              code: 'agent_start_failed',
+              what: 'An agent ended while it started.',
+              why: `${this.id} ended ${howItEnded(code, signal)} before it was ready. The end of its log ${logFile}:\n${await lastLines(logFile)}`,
+              action: 'The log tells why. If it does not, report it with the lines above.',
+              exitCode: exitCodes.failure,
+            });
           })
           .then((error) => {
             finish();

@@ -30,7 +30,7 @@ const tryListen = (port: number): Promise<string | undefined> =>
   });
 
 /** @throws ApiError port_in_use naming the port, who has it and which option chooses others */
-export const checkPorts = async (plan: readonly AgentPorts[], suggestion: number): Promise<void> => {
+export const checkPorts = async (plan: readonly AgentPorts[], suggestion: string): Promise<void> => {
   for (const [index, ports] of plan.entries())
     for (const name of Object.keys(purposes) as UsedPort[]) {
       const port = ports[name];
@@ -45,7 +45,7 @@ export const checkPorts = async (plan: readonly AgentPorts[], suggestion: number
             : `is in use by ${holder.program} (process ${holder.pid})`;
       throw new ApiError(
         'port_in_use',
-        `Port ${port}, for the ${purposes[name]} of agent-${index}, ${why}. "--port ${suggestion}" moves all ports of the cluster.`,
+        `Port ${port}, for the ${purposes[name]} of agent-${index}, ${why}. "${suggestion}" moves all ports of the cluster.`,
       );
     }
 };

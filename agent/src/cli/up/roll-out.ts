@@ -1,5 +1,6 @@
 import { ApiError, canonicalModelName, isApiError, type AgentStatus, type ModelSpec } from '@ollamamax/api';
 import { backoffDelay, sleep } from '@ollamamax/common';
+import { CliError, exitCodes } from '../cli-error.ts';
 import type { InternalClient } from './internal-client.ts';
 
 export interface RollOutTarget {
@@ -73,7 +74,7 @@ export const pushDesiredState = async (options: RollOutOptions): Promise<number>
 
 /**
  * Waits until every model is ready on as many agents as wanted.
- * @throws ApiError why a model failed; deadline_exceeded
+ * @throws ApiError why a model failed; CliError models_not_ready
  */
 export const untilModelsReady = async (options: RollOutOptions): Promise<void> => {
   const deadline = Date.now() + options.timeoutMs;
@@ -103,10 +104,13 @@ export const untilModelsReady = async (options: RollOutOptions): Promise<void> =
       .join(', ');
     options.onProgress(text);
     if (Date.now() > deadline)
-      throw new ApiError(
-        'deadline_exceeded',
-        `The models are not ready after ${options.timeoutMs / 1000} s: ${text}.`,
-      );
+      throw new CliError({
+        code: 'models_not_ready',
+        what: 'The models were not ready in time.',
+        why: `After ${options.timeoutMs / 1000} s: ${text}.`,
+        action: 'Read the agent.log of each agent in the data directory, or start with a smaller model.',
+        exitCode: exitCodes.timedOut,
+      });
     await sleep(150, options.signal);
   }
 };

@@ -7,7 +7,7 @@ import { writeFileAtomic } from '@ollamamax/common';
 import { PasswordHasher } from '../../auth/password.ts';
 import { editUsers } from '../../auth/users-file.ts';
 import { interruptedError, usageError } from '../cli-error.ts';
-import { agentProgram, treeRoot, type CliContext } from '../context.ts';
+import { agentProgram, treeRoot, upCommand, type CliContext } from '../context.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ensureSecretFile, prepareCredentials } from './credentials.ts';
 import { createInternalClient } from './internal-client.ts';
@@ -132,7 +132,7 @@ class StopSignals {
   readonly #release: () => void;
   #count = 0;
 
-  constructor(context: CliContext, onAgain: () => void) {
+  constructor(context: CliContext, onFirst: () => void, onAgain: () => void) {
     let resolveStopped: (signal: 'SIGINT' | 'SIGTERM') => void;
     this.stopped = new Promise((resolve) => {
       resolveStopped = resolve;
@@ -143,6 +143,7 @@ class StopSignals {
         onAgain();
         return;
       }
+      onFirst();
       resolveStopped(signal);
       this.controller.abort(interruptedError('The local cluster was not started.'));
     });
@@ -176,17 +177,24 @@ export const runUp = async (
       : resolve(context.cwd, options.dataDir);
   const progress = new Progress(context.stderr, context.env);
   const agents: AgentProcess[] = [];
-  const signals = new StopSignals(context, () => {
-    progress.say('Killing all agents.');
-    for (const agent of agents) agent.kill();
-  });
+  const signals = new StopSignals(
+    context,
+    () =>
+      progress.say(
+        `Stopping: running answers get up to ${localGraceSeconds} s per agent; Ctrl-C again ends them now.`,
+      ),
+    () => {
+      progress.say('Killing all agents.');
+      for (const agent of agents) agent.kill();
+    },
+  );
   try {
     progress.doing('Checking ports, models and memory');
     const lock = await claimDataDir(dataDir);
     try {
       const suggestion =
         options.port + portStep > portRange.to ? options.port - portStep : options.port + portStep;
-      await checkPorts(plan, suggestion);
+      await checkPorts(plan, `${upCommand(context.env)} --port ${suggestion}`);
       const sizes: { bytes: number; replicas: number }[] = [];
       for (const model of models)
         sizes.push({ bytes: await checkModelFile(model), replicas: model.replicas ?? options.agents });

@@ -1,4 +1,4 @@
-import type { CliContext } from '../context.ts';
+import { programName, type CliContext } from '../context.ts';
 import type { AgentPorts } from './port-plan.ts';
 
 export interface WelcomeFacts {
@@ -13,14 +13,20 @@ export interface WelcomeFacts {
 }
 
 /** Where the cluster answers and what to try first. */
-const welcomeText = (facts: WelcomeFacts): string => {
+const welcomeText = (facts: WelcomeFacts, program: string): string => {
   const [first] = facts.ports;
   if (first === undefined) throw new RangeError('a cluster has at least one agent');
   const api = `http://127.0.0.1:${first.api}`;
-  const rows = facts.ports.map(
-    (ports, index) =>
-      `  agent-${index}   http://127.0.0.1:${ports.api}   http://127.0.0.1:${ports.dashboard}   http://127.0.0.1:${ports.metrics}/metrics`,
-  );
+  const rows = [
+    ['', 'API', 'dashboard', 'metrics'],
+    ...facts.ports.map((ports, index) => [
+      `agent-${index}`,
+      `http://127.0.0.1:${ports.api}`,
+      `http://127.0.0.1:${ports.dashboard}`,
+      `http://127.0.0.1:${ports.metrics}/metrics`,
+    ]),
+  ];
+  const table = rows.map((row) => `  ${row.map((cell) => cell.padEnd(24)).join('')}`.trimEnd());
   const body = `{"model":"${facts.model}","messages":[{"role":"user","content":"Hello!"}]}`;
   const token = `$(curl -s ${api}/api/v1/auth/login -H 'content-type: application/json' -d '{"username":"admin","password":"'"$PASSWORD"'"}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`;
   const tryIt =
@@ -39,15 +45,14 @@ const welcomeText = (facts: WelcomeFacts): string => {
       : [
           '',
           facts.auth.password === undefined
-            ? `Users: ${facts.auth.usersFile} (change them with "ollamamax user")`
-            : `Log in as admin with the password ${facts.auth.password} (shown this once)`,
+            ? `Log in with the password you have. Forgotten? ${program} user set admin --generate --users-file ${facts.auth.usersFile}`
+            : `Log in as admin with the password ${facts.auth.password} (shown only this once)`,
         ];
   return [
     '',
     `OllamaMax is up: ${facts.ports.length} ${facts.ports.length === 1 ? 'agent' : 'agents'}, model ${facts.model}`,
     '',
-    '            API                     dashboard               metrics',
-    ...rows,
+    ...table,
     ...login,
     '',
     'Try:',
@@ -61,5 +66,5 @@ const welcomeText = (facts: WelcomeFacts): string => {
 
 /** Prints it on standard output: it is what the command was run for. */
 export const welcome = (context: CliContext, facts: WelcomeFacts): void => {
-  context.stdout.write(welcomeText(facts));
+  context.stdout.write(welcomeText(facts, programName(context.env)));
 };
