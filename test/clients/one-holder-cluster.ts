@@ -1,3 +1,4 @@
+import type { ModelSpec } from '@ollamamax/api';
 import {
   eventually,
   login,
@@ -42,6 +43,8 @@ export interface OneHolderCluster {
 
 export interface OneHolderOptions {
   readonly user?: TestUser;
+  /** Defaults of the model, for clients that cannot send options of their own. */
+  readonly parameters?: ModelSpec['parameters'];
   readonly settings?: { readonly parallel?: number; readonly maxQueue?: number };
 }
 
@@ -49,7 +52,14 @@ export interface OneHolderOptions {
 export const startOneHolderCluster = async (options: OneHolderOptions = {}): Promise<OneHolderCluster> => {
   const cluster = await startLocalCluster({
     agents: 3,
-    models: [{ name: model, source: { file: tinyModel }, replicas: 1 }],
+    models: [
+      {
+        name: model,
+        source: { file: tinyModel },
+        replicas: 1,
+        ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
+      },
+    ],
     ...(options.settings === undefined ? {} : { config: { settings: options.settings } }),
     ...(options.user === undefined ? {} : { users: [options.user] }),
   });
