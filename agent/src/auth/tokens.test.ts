@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import jwt from 'jsonwebtoken';
 import { Tokens } from './tokens.ts';
 
@@ -56,5 +56,20 @@ describe('Tokens', () => {
   test('says that a token has expired', () => {
     const token = forge({ exp: Math.floor(Date.now() / 1000) - 1 });
     expect(() => tokens.verify(token)).toThrow(expect.objectContaining({ code: 'token_expired' }));
+  });
+
+  test('knows a token again until it expires, and no longer', () => {
+    const { token, expiresAt } = tokens.issue('ann', 'user');
+    expect(tokens.verify(token)).toBe(tokens.verify(token));
+    jest.spyOn(Date, 'now').mockReturnValue(expiresAt.getTime() + 1000);
+    expect(() => tokens.verify(token)).toThrow(expect.objectContaining({ code: 'token_expired' }));
+  });
+
+  test('refuses a token that only begins like a known one', () => {
+    const { token } = tokens.issue('ann', 'user');
+    tokens.verify(token);
+    expect(() => tokens.verify(token.slice(0, -1))).toThrow(
+      expect.objectContaining({ code: 'unauthenticated' }),
+    );
   });
 });
