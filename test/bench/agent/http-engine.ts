@@ -12,14 +12,24 @@ interface Chunk {
 
 const dataPrefix = 'data: ';
 
-/** Data of the events in a stream of server-sent events. */
+/** Data of the events in a stream of server-sent events, up to its last one; what follows is read and dropped. */
 async function* serverSentEvents(response: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
-  for await (const part of response) {
+  for await (const part of response.iterator({ destroyOnReturn: false })) {
     const lines = (rest + (part as Buffer).toString('latin1')).split('\n');
     rest = lines.pop() ?? '';
-    for (const line of lines) if (line.startsWith(dataPrefix)) yield line.slice(dataPrefix.length);
+    for (const line of lines) {
+      if (!line.startsWith(dataPrefix)) continue;
+      const data = line.slice(dataPrefix.length);
+      if (data === '[DONE]') {
+        // The connection is kept; waiting for its end would hold the answer up.
+        response.resume();
+        return;
+      }
+      yield data;
+    }
   }
+  throw new Error('the answer ended early');
 }
 
 /** An engine elsewhere that speaks OpenAI's chat completions, over kept-alive connections. ASCII answers only. */
@@ -61,22 +71,25 @@ export const createHttpEngine = (baseUrl: string): InferenceEngine => {
     const started = process.hrtime.bigint();
     busy.set(model.name, (busy.get(model.name) ?? 0) + 1);
     let completionTokens = 0;
+    let response: IncomingMessage | undefined;
+    let complete = false;
     try {
-      const response = await open(request, signal);
+      response = await open(request, signal);
       if (response.statusCode !== 200)
         throw new ApiError('model_load_failed', `The engine answered ${response.statusCode ?? 0}.`);
       for await (const data of serverSentEvents(response)) {
-        if (data === '[DONE]') continue;
         const text = (JSON.parse(data) as Chunk).choices[0].delta.content ?? '';
         if (text === '') continue;
         completionTokens += 1;
         yield { type: 'text', text };
       }
+      complete = true;
     } catch (error) {
       if (signal.aborted) throw new ApiError('cancelled', undefined, { cause: error });
       if (error instanceof ApiError) throw error;
       throw new ApiError('runner_crashed', undefined, { cause: error });
     } finally {
+      if (!complete) response?.destroy();
       busy.set(model.name, (busy.get(model.name) ?? 1) - 1);
     }
     const totalNs = Number(process.hrtime.bigint() - started);
