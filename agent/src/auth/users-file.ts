@@ -177,10 +177,11 @@ export class UsersFile implements Component {
     }
   }
 
+  /** Several changes in a row are read once; the first one sets the time, so that a busy folder delays nothing. */
   #reloadSoon(): void {
-    if (this.#stopped) return;
-    clearTimeout(this.#debounce);
+    if (this.#stopped || this.#debounce !== undefined) return;
     this.#debounce = setTimeout(() => {
+      this.#debounce = undefined;
       this.#reloading = this.#reloading.then(() => this.#reload());
     }, debounceMs).unref();
   }
