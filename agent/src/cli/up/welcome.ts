@@ -36,7 +36,7 @@ const welcomeText = (facts: WelcomeFacts, program: string): string => {
           `  OLLAMA_HOST=127.0.0.1:${first.api} ollama run ${facts.model}`,
         ]
       : [
-          `  PASSWORD=…  TOKEN=${token}`,
+          `  PASSWORD=${facts.auth.password ?? "'your password'"}; TOKEN=${token}`,
           `  curl ${api}/api/chat -H "authorization: Bearer $TOKEN" -d '${body}'`,
         ];
   const login =
