@@ -23,6 +23,10 @@ export interface Candidate {
   readonly headers: Readonly<Record<string, string>>;
   /** Processes that make up this way; none for the engine itself. */
   readonly pids: readonly number[];
+}
+
+/** A candidate that was started for the bench. */
+export interface StartedCandidate extends Candidate {
   stop(): Promise<void>;
 }
 
@@ -82,13 +86,17 @@ export const startTwoAgents = async (
   }
 };
 
-export const ours = async (engineUrl: string): Promise<Candidate> => {
+/** Ours with the hop that every request may take, and without: the same two agents, asked at either one. */
+export const ours = async (
+  engineUrl: string,
+): Promise<{ readonly candidates: readonly Candidate[]; stop(): Promise<void> }> => {
   const { cluster, entry, holder, token } = await startTwoAgents(engineUrl);
+  const common = { headers: { authorization: `Bearer ${token}` } };
   return {
-    name: 'ours',
-    url: entry.api,
-    headers: { authorization: `Bearer ${token}` },
-    pids: [pidOf(entry.process), pidOf(holder.process)],
+    candidates: [
+      { ...common, name: 'ours, no hop', url: holder.api, pids: [pidOf(holder.process)] },
+      { ...common, name: 'ours', url: entry.api, pids: [pidOf(entry.process), pidOf(holder.process)] },
+    ],
     stop: () => cluster.stop(),
   };
 };
@@ -98,7 +106,6 @@ export const direct = (engineUrl: string): Candidate => ({
   url: engineUrl,
   headers: {},
   pids: [],
-  stop: async () => undefined,
 });
 
 const answers = async (url: string): Promise<boolean> => {
@@ -118,7 +125,7 @@ const startProxy = async (
   file: string,
   args: readonly string[],
   cleanUp: () => Promise<void> = async () => undefined,
-): Promise<Candidate> => {
+): Promise<StartedCandidate> => {
   const url = `http://127.0.0.1:${port}`;
   const { child, output } = startChild(file, args);
   const stop = async (): Promise<void> => {
@@ -138,7 +145,7 @@ const startProxy = async (
 };
 
 /** Envoy as a plain reverse proxy over kept-alive connections. */
-export const envoy = async (programs: PeerPrograms, engineUrl: string): Promise<Candidate> => {
+export const envoy = async (programs: PeerPrograms, engineUrl: string): Promise<StartedCandidate> => {
   const [port = 0] = await freePorts(1);
   const folder = await mkdtemp(join(tmpdir(), 'ollamamax-bench-'));
   const socket = (portValue: number): object => ({
@@ -208,7 +215,10 @@ export const envoy = async (programs: PeerPrograms, engineUrl: string): Promise<
 };
 
 /** smg, routing by prefix cache over two workers: with one there would be nothing to route. */
-export const smg = async (programs: PeerPrograms, engineUrls: readonly string[]): Promise<Candidate> => {
+export const smg = async (
+  programs: PeerPrograms,
+  engineUrls: readonly string[],
+): Promise<StartedCandidate> => {
   const [port = 0, metrics = 0] = await freePorts(2);
   return startProxy('smg', port, programs.smg, [
     ...['launch', '--host', '127.0.0.1', '--port', String(port)],
