@@ -15,7 +15,7 @@ const deadlineMs = 60_000;
 // eslint-disable-next-line no-control-regex
 const controls = /\u001b\[[?\d;]*[A-Za-z]|[⠀-⣿] ?/g;
 
-export const withoutControls = (text: string): string => text.replaceAll(controls, '').replaceAll('\r', '');
+const withoutControls = (text: string): string => text.replaceAll(controls, '').replaceAll('\r', '');
 
 /** Runs a program to its end, with the given text as its input. */
 export const runProgram = async (
