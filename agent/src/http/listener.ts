@@ -20,6 +20,12 @@ export interface ListenerOptions {
   readonly onConnectionDropped: () => void;
 }
 
+/**
+ * Connections that may wait to be taken while this process is busy: a burst beyond it is dropped by the system, and
+ * each of its clients tries again only after seconds. The system's own limit is 4096.
+ */
+const backlog = 4096;
+
 const clientErrorCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -104,7 +110,7 @@ export class Listener implements Component {
         );
       };
       this.server.once('error', onError);
-      this.server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+      this.server.listen({ port, backlog, ...(host === '' ? {} : { host }) }, () => {
         this.server.off('error', onError);
         resolve();
       });
