@@ -107,30 +107,3 @@ export const askFrance = async (
 };
 
 export const paris = { status: 200, text: 'The capital of France is Paris.' };
-
-/** Opens a stream that goes on until it is cut off. @returns once it has begun, with how it will have ended */
-export const openLongStream = async (
-  port: number | undefined,
-  model: string,
-): Promise<{ readonly end: Promise<'complete' | 'cut off'> }> => {
-  const response = await fetch(`http://127.0.0.1:${port}/api/generate`, {
-    method: 'POST',
-    body: JSON.stringify({
-      model,
-      prompt: 'once',
-      raw: true,
-      // Never the token that would end it.
-      options: { num_predict: 100_000, num_ctx: 512, temperature: 2, seed: 7 },
-    }),
-  });
-  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
-  await reader.read();
-  const rest = async (): Promise<'complete' | 'cut off'> => {
-    try {
-      for (;;) if ((await reader.read()).done) return 'complete';
-    } catch {
-      return 'cut off';
-    }
-  };
-  return { end: rest() };
-};
