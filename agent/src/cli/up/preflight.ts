@@ -2,7 +2,8 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { freemem } from 'node:os';
-import { ApiError, type ModelSpec } from '@ollamamax/api';
+import { dirname } from 'node:path';
+import { ApiError, errorCatalogue, type ModelSpec } from '@ollamamax/api';
 import { acquireFileLock, type FileLock } from '@ollamamax/common';
 import { CliError, exitCodes } from '../cli-error.ts';
 import { findPortHolder } from './port-holder.ts';
@@ -53,7 +54,7 @@ export const checkPorts = async (plan: readonly AgentPorts[], suggestion: string
 /**
  * The model's file is there, readable and GGUF.
  * @returns its size in bytes
- * @throws ApiError source_file_missing, model_file_invalid
+ * @throws CliError source_file_missing; ApiError model_file_invalid
  */
 export const checkModelFile = async (model: ModelSpec): Promise<number> => {
   if (!('file' in model.source)) return 0;
@@ -82,11 +83,13 @@ export const checkModelFile = async (model: ModelSpec): Promise<number> => {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'ENOTDIR') throw error;
-    throw new ApiError(
-      'source_file_missing',
-      `${file}, for the model ${model.name}, ${code === 'EACCES' ? 'may not be read by this user' : 'does not exist'}.`,
-      { cause: error },
-    );
+    throw new CliError({
+      code: 'source_file_missing',
+      what: errorCatalogue.source_file_missing.summary,
+      why: `${file}, for the model ${model.name}, ${code === 'EACCES' ? 'may not be read by this user' : 'does not exist'}.`,
+      action: 'Check the path and its permissions; --model NAME=FILE names another file.',
+      exitCode: exitCodes.failure,
+    });
   }
 };
 
@@ -126,13 +129,27 @@ export const checkMemory = (
   );
 };
 
+/** Like `mkdir` with `recursive`, which never returns where a kernel file system has no place for new folders. */
+const makeFolder = async (folder: string): Promise<void> => {
+  const make = (): Promise<void> => mkdir(folder, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await make();
+  }
+};
+
 /**
  * Makes the data directory and takes its lock.
  * @throws CliError data_dir_unusable or already_running
  */
 export const claimDataDir = async (dataDir: string): Promise<FileLock> => {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeFolder(dataDir);
     await access(dataDir, constants.W_OK | constants.X_OK);
     const lock = await acquireFileLock(`${dataDir}/up.lock`);
     if (!('heldBy' in lock)) return lock;
