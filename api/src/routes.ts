@@ -24,8 +24,8 @@ export interface Route {
   readonly streamItem?: TSchema;
   /** What can go wrong in the work itself, beside what every route may answer. */
   readonly errors?: readonly ErrorCode[];
-  /** Known to clients, but answered with not_implemented in this version. */
-  readonly unavailable?: true;
+  /** Known to clients, but answered with not_implemented in this version; says what to do instead. */
+  readonly unavailable?: string;
 }
 
 const text = Type.String();
@@ -46,7 +46,11 @@ const inferenceErrors = [
   'agent_draining',
   'deadline_exceeded',
 ] as const;
-const later = { access: 'user', unavailable: true } as const;
+const later = (instead: string) => ({ access: 'user', unavailable: instead }) as const;
+const namedInConfiguration =
+  'Models are named in node.yaml, or with "ollamamax up --model NAME=FILE"; every agent downloads or reads what it is given.';
+const noEmbeddings = 'Only chat and completion are served so far.';
+const chatInstead = 'Send the conversation to /v1/chat/completions.';
 
 export const routes = {
   root: {
@@ -115,51 +119,75 @@ export const routes = {
     streamItem: ollama.ChatResponse,
     errors: inferenceErrors,
   },
-  embed: { method: 'post', path: '/api/embed', dialect: 'ollama', summary: 'Embeddings', ...later },
+  embed: {
+    method: 'post',
+    path: '/api/embed',
+    dialect: 'ollama',
+    summary: 'Embeddings',
+    ...later(noEmbeddings),
+  },
   embeddings: {
     method: 'post',
     path: '/api/embeddings',
     dialect: 'ollama',
     summary: 'Embeddings (old form)',
-    ...later,
+    ...later(noEmbeddings),
   },
   pull: {
     method: 'post',
     path: '/api/pull',
     dialect: 'ollama',
     summary: 'Fetch a model from a registry',
-    ...later,
+    ...later(namedInConfiguration),
   },
   push: {
     method: 'post',
     path: '/api/push',
     dialect: 'ollama',
     summary: 'Send a model to a registry',
-    ...later,
+    ...later(namedInConfiguration),
   },
-  create: { method: 'post', path: '/api/create', dialect: 'ollama', summary: 'Make a model', ...later },
-  copy: { method: 'post', path: '/api/copy', dialect: 'ollama', summary: 'Copy a model', ...later },
-  remove: { method: 'delete', path: '/api/delete', dialect: 'ollama', summary: 'Delete a model', ...later },
+  create: {
+    method: 'post',
+    path: '/api/create',
+    dialect: 'ollama',
+    summary: 'Make a model',
+    ...later(namedInConfiguration),
+  },
+  copy: {
+    method: 'post',
+    path: '/api/copy',
+    dialect: 'ollama',
+    summary: 'Copy a model',
+    ...later(namedInConfiguration),
+  },
+  remove: {
+    method: 'delete',
+    path: '/api/delete',
+    dialect: 'ollama',
+    summary: 'Delete a model',
+    ...later(namedInConfiguration),
+  },
   me: {
     method: 'post',
     path: '/api/me',
     dialect: 'ollama',
     summary: 'Who is signed in to ollama.com',
-    ...later,
+    ...later('Agents have no account at ollama.com; log in with POST /api/v1/auth/login.'),
   },
   blobHead: {
     method: 'head',
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
     summary: 'Ask for a blob',
-    ...later,
+    ...later(namedInConfiguration),
   },
   blobCreate: {
     method: 'post',
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
     summary: 'Upload a blob',
-    ...later,
+    ...later(namedInConfiguration),
   },
   openaiModels: {
     method: 'get',
@@ -195,16 +223,22 @@ export const routes = {
     path: '/v1/completions',
     dialect: 'openai',
     summary: 'Complete a prompt',
-    ...later,
+    ...later(chatInstead),
   },
   openaiEmbeddings: {
     method: 'post',
     path: '/v1/embeddings',
     dialect: 'openai',
     summary: 'Embeddings',
-    ...later,
+    ...later(noEmbeddings),
   },
-  responses: { method: 'post', path: '/v1/responses', dialect: 'openai', summary: 'Responses API', ...later },
+  responses: {
+    method: 'post',
+    path: '/v1/responses',
+    dialect: 'openai',
+    summary: 'Responses API',
+    ...later(chatInstead),
+  },
   health: {
     method: 'get',
     path: '/api/v1/health',
@@ -309,7 +343,7 @@ export const errorsOf = (route: Route): readonly ErrorCode[] => [
   ...new Set<ErrorCode>([
     ...guardErrors,
     ...(route.access === 'public' ? [] : tokenErrors),
-    ...(route.unavailable === true ? (['not_implemented'] as const) : []),
+    ...(route.unavailable !== undefined ? (['not_implemented'] as const) : []),
     ...(route.path.includes('{') ? (['invalid_request'] as const) : []),
     ...(route.body === undefined ? [] : bodyErrors),
     ...(route.errors ?? []),

@@ -26,8 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => cluster.stop());
 
-const available = allRoutes.filter(([, route]) => route.unavailable !== true);
-const unavailable = allRoutes.filter(([, route]) => route.unavailable === true);
+const available = allRoutes.filter(([, route]) => route.unavailable === undefined);
+const unavailable = allRoutes.filter(([, route]) => route.unavailable !== undefined);
 const streaming = available.filter(([, route]) => route.streams !== undefined);
 const withBody = available.filter(([, route]) => route.body !== undefined);
 const withParameter = available.filter(([, route]) => route.path.includes('{'));

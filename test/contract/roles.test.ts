@@ -14,7 +14,7 @@ const rank: Readonly<Record<Role, number>> = { readonly: 0, user: 1, admin: 2 };
 
 /** What a caller is to get: a status, and the code when it is an error. */
 const expected = (route: Route, caller: Caller): { status: number; code?: string } => {
-  const done = route.unavailable === true ? { status: 501, code: 'not_implemented' } : { status: 200 };
+  const done = route.unavailable !== undefined ? { status: 501, code: 'not_implemented' } : { status: 200 };
   if (route.access === 'public') return done;
   switch (caller) {
     case 'nobody':

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorCatalogue } from '@ollamamax/api';
-import { startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
+import { startLocalCluster, tinyModel, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import type { BadRequest } from './bad-requests/bad-request.ts';
 import { bodyRequests } from './bad-requests/bodies.ts';
 import { ollamaRequests } from './bad-requests/ollama.ts';
@@ -12,7 +12,13 @@ let cluster: LocalCluster;
 let api: string;
 
 beforeAll(async () => {
-  cluster = await startLocalCluster({ config: { limits: { bodyBytes: 256 * 1024 } } });
+  cluster = await startLocalCluster({
+    models: [
+      { name: 'ollamamax-tiny', source: { file: tinyModel } },
+      { name: 'ollamamax-tiny-embed', source: { file: tinyModel.replace('q8_0', 'embed-f16') } },
+    ],
+    config: { limits: { bodyBytes: 256 * 1024 } },
+  });
   await untilServing(cluster);
   api = cluster.agent('agent-0').api;
 });

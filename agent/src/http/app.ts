@@ -16,7 +16,7 @@ import { createContext, type RequestContext } from './request-context.ts';
 
 /** Routes that have handlers; the others are answered with not_implemented. */
 export type AvailableRoute = {
-  [Id in RouteId]: (typeof routes)[Id] extends { unavailable: true } ? never : Id;
+  [Id in RouteId]: (typeof routes)[Id] extends { unavailable: string } ? never : Id;
 }[RouteId];
 
 export interface AppOptions {
@@ -40,6 +40,25 @@ const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1
 
 // Ollama's own examples send JSON without a content type; foreign pages are kept off by their Origin instead.
 const jsonBody = (limit: number): RequestHandler => express.json({ limit, type: () => true, strict: true });
+
+const dropNulls = (value: unknown): unknown =>
+  typeof value !== 'object' || value === null || Array.isArray(value)
+    ? value
+    : Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null));
+
+/** To the Go programs that speak Ollama's API, null is a field left out: of the body, its options and messages. */
+const withoutNulls = (body: unknown): unknown => {
+  const outer = dropNulls(body);
+  if (typeof outer !== 'object' || outer === null || Array.isArray(outer)) return outer;
+  const { options, messages, ...rest } = outer as Record<string, unknown>;
+  return {
+    ...rest,
+    ...(options === undefined ? {} : { options: dropNulls(options) }),
+    ...(messages === undefined
+      ? {}
+      : { messages: Array.isArray(messages) ? messages.map(dropNulls) : messages }),
+  };
+};
 
 /** The public API as one express application. */
 export const createApp = (options: AppOptions): express.Express => {
@@ -107,9 +126,13 @@ export const createApp = (options: AppOptions): express.Express => {
       guard(request, route, context);
       next();
     };
-    if (route.unavailable === true) {
+    const { unavailable } = route;
+    if (unavailable !== undefined) {
       app[route.method](path, enter, () => {
-        throw new ApiError('not_implemented', `${route.path} is not available in this version.`);
+        throw new ApiError(
+          'not_implemented',
+          `${route.path} is not available in this version. ${unavailable}`,
+        );
       });
       continue;
     }
@@ -130,7 +153,7 @@ export const createApp = (options: AppOptions): express.Express => {
         request.headers['transfer-encoding'] === undefined &&
         Number(request.headers['content-length'] ?? 0) === 0;
       if (given === undefined || empty) throw new ApiError('missing_body');
-      const result = validate(given);
+      const result = validate(route.dialect === 'ollama' ? withoutNulls(given) : given);
       if (!result.ok) {
         const [first] = result.problems;
         throw new ApiError(

@@ -214,7 +214,7 @@ describe('settings', () => {
       template: '{{ messages[0].content }}',
       parameters: { temperature: 0.1, stop: ['x'] },
     });
-    expect(store.list()[0]?.details?.capabilities).toEqual(['completion', 'insert']);
+    expect(store.list()[0]?.details?.capabilities).toEqual(['completion']);
     const { parameters, system, template } = await store.show('ns/tiny:v1', false);
     expect({ parameters, system, template }).toEqual({
       parameters: spec.parameters,
@@ -228,7 +228,7 @@ describe('settings', () => {
     // The same bytes with other settings stay ready all the time.
     place([{ name: 'ns/tiny:v1', source: { file: tiny }, parameters: { num_ctx: 64 } }]);
     expect(store.get('ns/tiny:v1')).toMatchObject({ contextSize: 64, parameters: { num_ctx: 64 } });
-    expect(store.list()[0]?.details?.capabilities).toEqual(['completion', 'tools', 'insert']);
+    expect(store.list()[0]?.details?.capabilities).toEqual(['completion', 'tools']);
   });
 
   test('a model that is not placed here is unknown', async () => {

@@ -38,7 +38,7 @@ const factsOf = async (fixture: Fixture, verbose = false) => {
 };
 
 describe('the bundled models', () => {
-  const chat = ['completion', 'tools', 'insert'];
+  const chat = ['completion', 'tools'];
   test.each([
     ['f16', 'F16', 2754816, '2.75M', chat],
     ['q8_0', 'Q8_0', 2754816, '2.75M', chat],
@@ -154,18 +154,7 @@ describe('capabilities', () => {
   test('come from the template the model is served with', async () => {
     expect(await capabilities(validFixture, '')).toEqual(['completion']);
     expect(await capabilities(validFixture, '{% if tools %}…{% endif %}')).toEqual(['completion', 'tools']);
-    expect(await capabilities(validFixture, "{{ '<think>' }}")).toEqual(['completion', 'thinking']);
-    expect(await capabilities(validFixture, 'toolset thinkable')).toEqual(['completion']);
-  });
-
-  test('insert needs all three tokens', async () => {
-    const tokens = (names: readonly string[]): Fixture => ({
-      ...validFixture,
-      entries: [...validFixture.entries, ...names.map((name) => numberEntry(`tokenizer.ggml.${name}_token_id`, 1))],
-    });
-    expect(await capabilities(tokens(['fim_pre', 'fim_suf', 'fim_mid']), '')).toContain('insert');
-    expect(await capabilities(tokens(['prefix', 'suffix', 'middle']), '')).toContain('insert');
-    expect(await capabilities(tokens(['fim_pre', 'fim_suf']), '')).not.toContain('insert');
+    expect(await capabilities(validFixture, 'toolset')).toEqual(['completion']);
   });
 
   test('embedding models do nothing else, rerankers none of it', async () => {

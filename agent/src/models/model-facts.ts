@@ -100,19 +100,14 @@ const commonestType = (header: GgufHeader): string => {
 /** llama.cpp's pooling types: 0 none, 1 mean, 2 cls, 3 last, 4 rank. */
 const rankPooling = 4;
 
+/** What a model can do here: filling in (`insert`) and `thinking` are left out until agents can ask for them. */
 const capabilitiesOf = (metadata: GgufMetadata, architecture: string, template: string): string[] => {
   const pooling = integer(metadata, `${architecture}.pooling_type`) ?? 0;
   if (pooling === rankPooling) return [];
   if (pooling > 0 || metadata.get(`${architecture}.attention.causal`)?.value === false) return ['embedding'];
-  const has = (part: string): boolean =>
-    metadata.has(`tokenizer.ggml.fim_${part}_token_id`) ||
-    // Older files name the tokens prefix, suffix and middle.
-    metadata.has(`tokenizer.ggml.${{ pre: 'prefix', suf: 'suffix', mid: 'middle' }[part]}_token_id`);
   return [
     'completion',
     ...(/\btools\b/.test(template) ? ['tools'] : []),
-    ...(has('pre') && has('suf') && has('mid') ? ['insert'] : []),
-    ...(/<\/?think(ing)?>|\benable_thinking\b/.test(template) ? ['thinking'] : []),
   ];
 };
 

@@ -72,6 +72,17 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       throw new ApiError('model_not_found', `model '${name}' not found`, { param: 'model' });
   };
 
+  /** Refuses at once what no holder could do, when one has told what the model can. */
+  const assertCapable = ({ model, input }: InferenceRequest): void => {
+    if (input.kind !== 'chat' && input.kind !== 'prompt') return;
+    const details = [models.list(), ...peers.list().map((peer) => peer.status?.models ?? [])]
+      .flat()
+      .find((status) => status.name === model && status.details !== undefined)?.details;
+    if (details === undefined || details.capabilities.includes('completion')) return;
+    const what = input.kind === 'chat' ? 'chat' : 'generate';
+    throw new ApiError('capability_missing', `"${model}" does not support ${what}.`, { param: 'model' });
+  };
+
   /** What this entry has sent to a peer since the status at hand was made. */
   const sentSince = (peer: Peer): number => {
     let count = 0;
@@ -186,6 +197,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     onServedBy?: (agentId: string) => void,
   ): AsyncGenerator<InferenceEvent> {
     assertKnown(request.model);
+    assertCapable(request);
     if (request.input.kind === 'unload') {
       yield* unload(request, signal, onServedBy);
       return;

@@ -31,7 +31,7 @@ const overview = (list: readonly Route[]): string =>
     ['Route', 'What', 'Role', 'Stream'],
     list.map((route) => [
       `[${code(heading(route))}](${anchor(route)})`,
-      route.summary + (route.unavailable === true ? ' (not in this version)' : ''),
+      route.summary + (route.unavailable !== undefined ? ' (not in this version)' : ''),
       role(route),
       route.streams === undefined ? '' : code(route.streams),
     ]),
@@ -45,7 +45,7 @@ const errorLinks = (route: Route): string =>
 const details = (route: Route): string[] => {
   const title = `### ${heading(route)}`;
   const lead = `${route.summary}. Role: ${role(route)}.`;
-  if (route.unavailable === true)
+  if (route.unavailable !== undefined)
     return [
       title,
       `${lead} Not in this version: answered 501 [\`not_implemented\`](errors.md#not_implemented).`,

@@ -95,7 +95,7 @@ const operation = (id: string, route: Route): Json => {
     tags: [tags[route.dialect]],
     ...(route.access === 'public' ? { security: [] } : { security: [{ bearer: [] }] }),
     'x-role': route.access,
-    ...(route.unavailable === true ? { 'x-unavailable': true } : {}),
+    ...(route.unavailable !== undefined ? { 'x-unavailable': true } : {}),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
@@ -106,7 +106,7 @@ const operation = (id: string, route: Route): Json => {
           },
         }),
     responses: {
-      ...(route.unavailable === true ? {} : { 200: success(route) }),
+      ...(route.unavailable !== undefined ? {} : { 200: success(route) }),
       ...errorResponses(route),
     },
   };

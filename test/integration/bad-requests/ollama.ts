@@ -12,7 +12,7 @@ const invalid = (name: string, path: string, body: object, says: string): BadReq
 const chatFields: readonly (readonly [string, object, string])[] = [
   ['model missing', { messages: [] }, 'model is required'],
   ['model a number', { model: 7 }, 'model must be string'],
-  ['model null', { model: null }, 'model must be string'],
+  ['model null', { model: null }, 'model is required'],
   ['model an object', { model: {} }, 'model must be string'],
   ['model empty', { model: '' }, 'model must NOT have fewer than 1 characters'],
   ['messages an object', chat({ messages: {} }), 'messages must be array'],
@@ -49,7 +49,6 @@ const chatFields: readonly (readonly [string, object, string])[] = [
   ['options a string', chat({ options: 'hot' }), 'options must be object or null'],
   ['temperature a string', chat({ options: { temperature: 'hot' } }), 'options.temperature must be number'],
   ['temperature negative', chat({ options: { temperature: -1 } }), 'options.temperature must be >= 0'],
-  ['temperature null', chat({ options: { temperature: null } }), 'options.temperature must be number'],
   ['top_p above one', chat({ options: { top_p: 1.5 } }), 'options.top_p must be <= 1'],
   ['top_p negative', chat({ options: { top_p: -0.1 } }), 'options.top_p must be >= 0'],
   ['min_p above one', chat({ options: { min_p: 2 } }), 'options.min_p must be <= 1'],
@@ -186,6 +185,30 @@ const capabilities: BadRequest[] = [
   },
 ];
 
+const embedding = 'ollamamax-tiny-embed';
+
+/** A model that only makes embeddings is served beside the chat model. */
+const notForChat: BadRequest[] = [
+  {
+    name: 'chat with an embedding model',
+    path: '/api/chat',
+    body: chat({ model: embedding }),
+    says: 'does not support chat',
+  },
+  {
+    name: 'generate with an embedding model',
+    path: '/api/generate',
+    body: { model: embedding, prompt: 'x' },
+    says: 'does not support generate',
+  },
+  {
+    name: 'completions of an embedding model',
+    path: '/v1/chat/completions',
+    body: chat({ model: embedding }),
+    says: 'does not support chat',
+  },
+].map((bad) => ({ ...bad, status: 400, code: 'capability_missing' as const }));
+
 const unknown: BadRequest[] = [
   {
     name: 'an unknown model',
@@ -252,6 +275,7 @@ export const ollamaRequests: readonly BadRequest[] = [
   ...generateFields.map(([name, body, says]) => invalid(`generate: ${name}`, '/api/generate', body, says)),
   ...badNames,
   ...capabilities,
+  ...notForChat,
   ...unknown,
   ...unavailable,
 ];
