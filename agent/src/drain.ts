@@ -16,6 +16,23 @@ export interface DrainTimes {
   readonly graceMs: number;
 }
 
+const lastLineMs = 2000;
+
+/** Whether the work ended by itself in that time; leaves no timer behind. */
+const within = async (ms: number, work: Promise<true>, hurry?: AbortSignal): Promise<boolean> => {
+  const done = new AbortController();
+  const signal = hurry === undefined ? done.signal : AbortSignal.any([done.signal, hurry]);
+  const late = sleep(ms, signal).then(
+    () => false,
+    () => false,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
+};
+
 /**
  * Takes an agent out of service without losing a request: announce, wait, refuse new work, let the rest end.
  * @returns whether everything ended by itself
@@ -24,15 +41,11 @@ export const drain = async (steps: DrainSteps, times: DrainTimes, hurry: AbortSi
   steps.announce();
   await sleep(times.delayMs, hurry).catch(() => undefined);
   const finished = steps.finish().then(() => true);
-  const late = sleep(times.graceMs, hurry).then(
-    () => false,
-    () => false,
-  );
-  const clean = await Promise.race([finished, late]);
+  const clean = await within(times.graceMs, finished, hurry);
   if (!clean) {
     steps.abort();
     // Aborted answers still write their last line.
-    await Promise.race([finished, sleep(2000)]);
+    await within(lastLineMs, finished);
   }
   return clean;
 };
