@@ -381,7 +381,9 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
             ? undefined
             : formatListenAddress({ ...parseListenAddress(config.listen.internal), port: address.port }),
       };
-      logger.info('agent is ready', { ...addresses });
+      logger.info('agent is ready', () =>
+        Object.fromEntries(Object.entries(addresses).filter(([, at]) => at !== undefined)),
+      );
       return addresses;
     },
     stop: (hurry = new AbortController().signal) => {

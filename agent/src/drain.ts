@@ -19,7 +19,7 @@ export interface DrainTimes {
 const lastLineMs = 2000;
 
 /** Whether the work ended by itself in that time; leaves no timer behind. */
-const within = async (ms: number, work: Promise<true>, hurry?: AbortSignal): Promise<boolean> => {
+const within = async (ms: number, work: Promise<boolean>, hurry?: AbortSignal): Promise<boolean> => {
   const done = new AbortController();
   const signal = hurry === undefined ? done.signal : AbortSignal.any([done.signal, hurry]);
   const late = sleep(ms, signal).then(

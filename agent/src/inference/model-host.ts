@@ -330,7 +330,11 @@ export class ModelHost implements Resident {
       void runner.ended.then((error) => this.#onEnded(runner, error));
       const seconds = (performance.now() - this.#loadingSince) / 1000;
       this.#options.observer.loaded?.(this.name, seconds);
-      this.#options.logger.info('model loaded', { seconds, pid: runner.pid, contextSize: spec.contextSize });
+      this.#options.logger.info('model loaded', {
+        seconds: Math.round(seconds * 100) / 100,
+        pid: runner.pid,
+        contextSize: spec.contextSize,
+      });
     } finally {
       const now = performance.now();
       for (const ticket of this.#queue) ticket.loadMs += now - Math.max(ticket.since, this.#loadingSince);
