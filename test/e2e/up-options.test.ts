@@ -85,7 +85,12 @@ describe('--model', () => {
     });
     expect(up.running.stderr()).toContain('Models ready: mine, other\n');
     for (const ports of up.plan)
-      for (const model of ['mine', 'other']) expect(await askFrance(ports.api, model)).toEqual(paris);
+      for (const model of ['mine', 'other'])
+        await eventually(
+          'the agent knows the holder of the model',
+          async () => (await askFrance(ports.api, model)).text === paris.text,
+          patienceMs,
+        );
     expect((await askFrance(up.plan[0]?.api, 'ollamamax-tiny')).status).toBe(404);
     await stop(up);
   });
@@ -119,7 +124,12 @@ describe('certificates of an older start', () => {
     expect(renewed.validToDate.getTime()).toBeGreaterThan(Date.now() + 300 * dayMs);
     expect(readFileSync(caFile, 'utf8')).toBe(ca.cert);
     expect(readFileSync(second.certFile, 'utf8')).toBe(kept);
-    for (const ports of up.plan) expect(await askFrance(ports.api, 'ollamamax-tiny')).toEqual(paris);
+    for (const ports of up.plan)
+      await eventually(
+        'the agent asks the holder of the model',
+        async () => (await askFrance(ports.api, 'ollamamax-tiny')).text === paris.text,
+        patienceMs,
+      );
     await stop(up);
   });
 });

@@ -25,6 +25,9 @@ type DeepPartial<T> = T extends readonly unknown[]
 /** Longest wait for running streams when a local cluster stops. */
 export const localGraceSeconds = 10;
 
+/** How often the agents of a local cluster ask each other what they hold. */
+export const localPollMs = 1000;
+
 /**
  * CPU threads of each agent's models. Runners that each take every core fight for them, and then a token
  * takes a hundred times as long.
@@ -43,6 +46,7 @@ const nodeConfigOf = (cluster: LocalCluster, index: number): DeepPartial<NodeCon
     node: { id },
     cluster: {
       name: cluster.name,
+      pollMs: localPollMs,
       peers: cluster.agentIds.flatMap((peer, at) =>
         at === index ? [] : [{ id: peer, address: `127.0.0.1:${cluster.ports[at]?.internal ?? 0}` }],
       ),

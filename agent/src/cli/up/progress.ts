@@ -15,7 +15,9 @@ export class Progress {
   doing(text: string): void {
     if (!this.#live || text === this.#current) return;
     this.#current = text;
-    const width = Math.max(20, (this.#stream.columns ?? 80) - 3);
+    // Some terminals do not know their width and say 0.
+    const { columns = 0 } = this.#stream;
+    const width = Math.max(20, (columns === 0 ? 80 : columns) - 3);
     this.#stream.write(`\r\u001b[2K  ${text.length > width ? `${text.slice(0, width - 1)}…` : text}`);
   }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canonicalModelName, isApiError, type ModelSpec } from '@ollamamax/api';
-import { writeFileAtomic } from '@ollamamax/common';
+import { sleep, writeFileAtomic } from '@ollamamax/common';
 import { PasswordHasher } from '../../auth/password.ts';
 import { editUsers } from '../../auth/users-file.ts';
 import { interruptedError, usageError } from '../cli-error.ts';
@@ -11,7 +11,13 @@ import { agentProgram, treeRoot, upCommand, type CliContext } from '../context.t
 import { AgentProcess } from './agent-process.ts';
 import { ensureSecretFile, prepareCredentials } from './credentials.ts';
 import { createInternalClient } from './internal-client.ts';
-import { agentEnvironment, localGraceSeconds, writeNodeFile, type LocalCluster } from './node-files.ts';
+import {
+  agentEnvironment,
+  localGraceSeconds,
+  localPollMs,
+  writeNodeFile,
+  type LocalCluster,
+} from './node-files.ts';
 import { maxLocalAgents, planPorts, portRange } from './port-plan.ts';
 import { availableMemory, checkMemory, checkModelFile, checkPorts, claimDataDir } from './preflight.ts';
 import { Progress } from './progress.ts';
@@ -299,6 +305,10 @@ const rollOut = async (
     const revision = await pushDesiredState(rollOutOptions);
     await writeFileAtomic(lastPushFile, JSON.stringify({ revision, models: JSON.stringify(models) }), 0o600);
     await untilModelsReady(rollOutOptions);
+    if (models.some(({ replicas = cluster.agentIds.length }) => replicas < cluster.agentIds.length)) {
+      progress.doing('Letting the agents tell each other what they hold');
+      await sleep(2 * localPollMs, signals.controller.signal);
+    }
   } catch (error) {
     // What interrupts a wait shows as the wait's error, or as a request that was cut off.
     if (

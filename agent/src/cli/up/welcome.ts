@@ -26,7 +26,10 @@ const welcomeText = (facts: WelcomeFacts, program: string): string => {
       `http://127.0.0.1:${ports.metrics}/metrics`,
     ]),
   ];
-  const table = rows.map((row) => `  ${row.map((cell) => cell.padEnd(24)).join('')}`.trimEnd());
+  const widths = rows[0]?.map((_head, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const table = rows.map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths?.[column] ?? 0)).join('   ')}`.trimEnd(),
+  );
   const body = `{"model":"${facts.model}","messages":[{"role":"user","content":"Hello!"}]}`;
   const token = `$(curl -s ${api}/api/v1/auth/login -H 'content-type: application/json' -d '{"username":"admin","password":"'"$PASSWORD"'"}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`;
   const tryIt =
