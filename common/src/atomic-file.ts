@@ -2,6 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+/** Makes a rename, creation or removal in this folder survive a power cut. */
+export const syncDirectory = async (path: string): Promise<void> => {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+};
+
 /**
  * Replaces a file so that a reader, or a crash at any moment, finds the old or the new content, never a mix.
  * @param mode permissions of the new file, such as 0o600
@@ -25,11 +35,5 @@ export const writeFileAtomic = async (
     await rm(temporary, { force: true });
     throw error;
   }
-  // The new name itself is safe only when the folder is on disk.
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncDirectory(dirname(path));
 };

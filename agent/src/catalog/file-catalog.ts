@@ -2,8 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError, isApiError, type DesiredState } from '@ollamamax/api';
-import type { Component, Logger } from '@ollamamax/common';
-import { writeFileDurably } from '../models/durable-file.ts';
+import { writeFileAtomic, type Component, type Logger } from '@ollamamax/common';
 import type { Catalog } from './catalog.ts';
 import { checkDesiredState } from './desired-state-check.ts';
 
@@ -112,7 +111,7 @@ class FileCatalog implements Catalog, Component {
   async #keep(origin: Origin, state: DesiredState): Promise<void> {
     const content: Persisted = { version: 1, origin, state };
     try {
-      await writeFileDurably(this.#path, `${JSON.stringify(content, null, 2)}\n`);
+      await writeFileAtomic(this.#path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       throw new ApiError('disk_full', `There is no space left for ${this.#path}.`, { cause: error });

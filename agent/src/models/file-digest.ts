@@ -1,9 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Logger } from '@ollamamax/common';
+import { writeFileAtomic, type Logger } from '@ollamamax/common';
 import type { DigestJob, DigestMessage } from './digest-worker.ts';
-import { writeFileDurably } from './durable-file.ts';
 
 /** Identifies the content of a file without reading it: changes whenever the file is written or replaced. */
 export interface Fingerprint {
@@ -148,7 +147,7 @@ export class DigestCache {
     this.#writing = this.#writing.then(async () => {
       try {
         const content = { version: 1, digests: Object.fromEntries(this.#entries) };
-        await writeFileDurably(this.#path, `${JSON.stringify(content, null, 2)}\n`);
+        await writeFileAtomic(this.#path, `${JSON.stringify(content, null, 2)}\n`, 0o600);
       } catch (error) {
         this.#logger.warn('The cache of model digests could not be written.', { path: this.#path, error });
       }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ApiError, isApiError, type ModelState } from '@ollamamax/api';
-import { syncDirectory } from './durable-file.ts';
+import { syncDirectory } from '@ollamamax/common';
 import { type DigestCache, fingerprintOf, hashFile } from './file-digest.ts';
 import { fileError } from './file-error.ts';
 import { openHttpBody, safeUrl, sourceUnreachable, type HttpBody } from './http-request.ts';
