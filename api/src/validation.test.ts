@@ -116,6 +116,25 @@ describe('problems of a union say what was meant', () => {
   });
 });
 
+describe('a huge value', () => {
+  // Looking for every problem here took minutes and gigabytes.
+  test.each([
+    ['messages', ChatBody, { model: 'm', messages: new Array<number>(100_000).fill(1) }],
+    ['content', ChatCompletionBody, { model: 'm', messages: new Array<number>(2_000_000).fill(1) }],
+  ])('gets its first problem: %s', (_what, schema, value) => {
+    const result = compileValidator(schema)(value);
+    expect(result.ok ? [] : result.problems.map((problem) => problem.path)).toEqual([
+      expect.stringMatching(/^messages(\[0\])?$/),
+    ]);
+  });
+
+  test('just small enough for all its problems is still answered', () => {
+    expect(messagesOf(ChatBody, { model: 'm', messages: new Array<number>(19_000).fill(1) })).toMatch(
+      /^messages\[0\] must be object; messages\[1\]/,
+    );
+  });
+});
+
 describe('a valid value', () => {
   test('gets the defaults of every level', () => {
     const result = compileValidator(NodeConfig)({ node: { id: 'a' } });

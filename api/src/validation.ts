@@ -13,17 +13,43 @@ export type Validator<T> = (
   value: unknown,
 ) => { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly Problem[] };
 
-const ajv = new Ajv({
-  allErrors: true,
-  useDefaults: true,
-  strict: true,
-  strictTypes: false,
-  allowUnionTypes: true,
-  keywords: ['x-env', 'x-secret'],
-});
 // ajv-formats is CommonJS: its callable default is one level deeper under native ESM.
 const addFormats = formatsPlugin as unknown as { default?: (target: Ajv) => void } & ((target: Ajv) => void);
-(addFormats.default ?? addFormats)(ajv);
+
+const createAjv = (allErrors: boolean): Ajv => {
+  const ajv = new Ajv({
+    allErrors,
+    useDefaults: true,
+    strict: true,
+    strictTypes: false,
+    allowUnionTypes: true,
+    keywords: ['x-env', 'x-secret'],
+  });
+  (addFormats.default ?? addFormats)(ajv);
+  return ajv;
+};
+const stopAtFirst = createAjv(false);
+const findAll = createAjv(true);
+
+/** Values with more parts than this get only their first problem listed. */
+const maxPartsForAll = 20_000;
+/** Problems looked at; further ones are of no use to a reader. */
+const maxErrors = 500;
+
+/** Whether a value has at most so many parts; looks at no more than that. */
+const isSmall = (value: unknown): boolean => {
+  let left = maxPartsForAll;
+  const waiting: unknown[] = [value];
+  while (waiting.length > 0) {
+    const part = waiting.pop();
+    if (typeof part !== 'object' || part === null) continue;
+    const inner: unknown[] = Array.isArray(part) ? part : Object.values(part);
+    left -= inner.length;
+    if (left < 0) return false;
+    for (const item of inner) waiting.push(item);
+  }
+  return true;
+};
 
 /** A JSON pointer as people write paths: `/messages/0/role` is `messages[0].role`. */
 const dotted = (pointer: string): string =>
@@ -135,13 +161,25 @@ const condense = (errors: readonly ErrorObject[]): Problem[] => {
   return [...new Map(problems.map((problem) => [`${problem.path} ${problem.message}`, problem])).values()];
 };
 
-/** Compiles a schema of ours. Never pass a schema that came from a user: ajv turns schemas into code. */
+/**
+ * Compiles a schema of ours. Never pass a schema that came from a user: ajv turns schemas into code.
+ *
+ * A large value with millions of problems must not hold up the process: the first problem ends its check, and all
+ * are looked for only in values that are small.
+ */
 export const compileValidator = <S extends TSchema>(schema: S): Validator<Static<S>> => {
-  const validate: ValidateFunction = ajv.compile(schema);
-  return (value) =>
-    validate(value)
-      ? { ok: true, value: value as Static<S> }
-      : { ok: false, problems: condense(validate.errors ?? []) };
+  const validate: ValidateFunction = stopAtFirst.compile(schema);
+  let validateAll: ValidateFunction | undefined;
+  return (value) => {
+    if (validate(value)) return { ok: true, value: value as Static<S> };
+    let errors = validate.errors;
+    if (isSmall(value)) {
+      validateAll ??= findAll.compile(schema);
+      validateAll(value);
+      errors = validateAll.errors ?? errors;
+    }
+    return { ok: false, problems: condense((errors ?? []).slice(0, maxErrors)) };
+  };
 };
 
 /** One sentence out of problems: `options.temperature must be number; messages is required`. */

@@ -19,12 +19,12 @@ const form = { 'content-type': 'application/x-www-form-urlencoded' };
 const call = async (
   path: string,
   body?: string,
-  headers: OutgoingHttpHeaders = form,
+  headers: OutgoingHttpHeaders = body === undefined ? {} : form,
   method = body === undefined ? 'GET' : 'POST',
 ): Promise<{ readonly status: number | undefined; readonly text: string }> => {
   const request = httpRequest(new URL(path, setup.door.api), {
     method,
-    headers: body === undefined ? {} : { ...headers, 'content-length': Buffer.byteLength(body) },
+    headers: body === undefined ? headers : { ...headers, 'content-length': Buffer.byteLength(body) },
     signal: AbortSignal.timeout(60_000),
   });
   request.end(body);
@@ -37,6 +37,14 @@ const call = async (
 const json = async (path: string, body?: string, headers?: OutgoingHttpHeaders): Promise<unknown> =>
   JSON.parse((await call(path, body, headers)).text);
 
+// What Java's HttpClient and `curl --http2` send with every first request.
+const offersHttp2 = {
+  'content-type': 'application/json',
+  connection: 'Upgrade, HTTP2-Settings',
+  upgrade: 'h2c',
+  'http2-settings': 'AAMAAABkAAQCAAAAAAIAAAAA',
+};
+
 interface Line {
   readonly response?: string;
   readonly message?: { readonly content: string };
@@ -48,6 +56,12 @@ const lines = (text: string): Line[] =>
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Line);
+
+test('a client that offers to go on with HTTP/2 is answered with HTTP/1.1', async () => {
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }], stream: false });
+  expect(await json('/api/chat', body, offersHttp2)).toMatchObject({ done: true });
+  expect((await call('/api/tags', undefined, offersHttp2)).status).toBe(200);
+});
 
 describe('requests as curl sends them in the documents of Ollama', () => {
   test('generate', async () => {

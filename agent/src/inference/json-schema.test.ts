@@ -16,6 +16,11 @@ const nested = (depth: number): unknown =>
   depth === 0 ? { type: 'string' } : { type: 'array', items: nested(depth - 1) };
 
 describe('toGrammarSchema', () => {
+  test.each(['constructor', 'toString', '__proto__'])('refuses the type "%s" that no schema has', (type) => {
+    expect(refusal({ type })).toEqual({ code: 'invalid_format', param: 'format.schema.type' });
+    expect(refusal({ type: [type] })).toEqual({ code: 'invalid_format', param: 'format.schema.type' });
+  });
+
   test('keeps what can be enforced and drops annotations', () => {
     expect(
       toGrammarSchema({

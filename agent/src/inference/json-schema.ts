@@ -28,12 +28,13 @@ const knownTypes = new Set([...scalarTypes, 'object', 'array']);
 const stringFormats = new Set(['date', 'time', 'date-time']);
 const refPattern = /^#\/(?:\$defs|definitions)\/([^/]+)$/;
 
-const keywordsOf: Readonly<Record<string, readonly string[]>> = {
-  object: ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties'],
-  array: ['items', 'prefixItems', 'minItems', 'maxItems'],
-  string: ['minLength', 'maxLength', 'format'],
-  integer: ['minimum', 'maximum'],
-};
+/** A map, because the names looked up in it come from a stranger: an object would also know "constructor". */
+const keywordsOf: ReadonlyMap<string, readonly string[]> = new Map([
+  ['object', ['properties', 'required', 'additionalProperties', 'minProperties', 'maxProperties']],
+  ['array', ['items', 'prefixItems', 'minItems', 'maxItems']],
+  ['string', ['minLength', 'maxLength', 'format']],
+  ['integer', ['minimum', 'maximum']],
+]);
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -96,10 +97,10 @@ export const toGrammarSchema = (schema: unknown, path = 'format.schema'): Gramma
     const { type } = value;
     if (Array.isArray(type)) {
       if (type.length === 0) return refuse(child(at, 'type'), 'it must not be empty');
-      allow(['type', ...type.flatMap((name) => keywordsOf[String(name)] ?? [])]);
+      allow(['type', ...type.flatMap((name) => keywordsOf.get(String(name)) ?? [])]);
       return { oneOf: type.map((name: unknown) => typed(value, name, at, depth)) };
     }
-    allow(['type', ...(keywordsOf[String(type)] ?? [])]);
+    allow(['type', ...(keywordsOf.get(String(type)) ?? [])]);
     return typed(value, type, at, depth);
   };
 
