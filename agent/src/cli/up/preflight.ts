@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readFile, stat } from 'node:fs/promises';
+import { access, mkdir, open, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { ApiError, errorCatalogue, type ModelSpec } from '@ollamamax/api';
 import { acquireFileLock, type FileLock } from '@ollamamax/common';
@@ -91,24 +90,6 @@ export const checkModelFile = async (model: ModelSpec): Promise<number> => {
       exitCode: exitCodes.failure,
     });
   }
-};
-
-const numberIn = async (file: string): Promise<number | undefined> => {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return /^\d+\s*$/.test(text) ? Number(text) : undefined;
-};
-
-/** Memory that programs started now can have: the machine's, and what the container's limit leaves. */
-export const availableMemory = async (): Promise<number> => {
-  const info = await readFile('/proc/meminfo', 'utf8').catch(() => '');
-  const kibibytes = /^MemAvailable:\s+(\d+) kB/m.exec(info)?.[1];
-  const machine = kibibytes === undefined ? freemem() : Number(kibibytes) * 1024;
-  const limit = await numberIn('/sys/fs/cgroup/memory.max');
-  const used = await numberIn('/sys/fs/cgroup/memory.current');
-  // The page cache counts as used there although it gives way.
-  const cacheText = await readFile('/sys/fs/cgroup/memory.stat', 'utf8').catch(() => '');
-  const cache = Number(/^inactive_file (\d+)/m.exec(cacheText)?.[1] ?? 0);
-  return limit === undefined || used === undefined ? machine : Math.min(machine, limit - used + cache);
 };
 
 const inMebibytes = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;

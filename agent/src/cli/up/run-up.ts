@@ -6,6 +6,7 @@ import { canonicalModelName, isApiError, type ModelSpec } from '@ollamamax/api';
 import { sleep, writeFileAtomic } from '@ollamamax/common';
 import { PasswordHasher } from '../../auth/password.ts';
 import { editUsers } from '../../auth/users-file.ts';
+import { readAvailableMemory } from '../../inference/memory-check.ts';
 import { interruptedError, usageError } from '../cli-error.ts';
 import { agentProgram, treeRoot, upCommand, type CliContext } from '../context.ts';
 import { AgentProcess } from './agent-process.ts';
@@ -19,7 +20,7 @@ import {
   type LocalCluster,
 } from './node-files.ts';
 import { maxLocalAgents, planPorts, portRange } from './port-plan.ts';
-import { availableMemory, checkMemory, checkModelFile, checkPorts, claimDataDir } from './preflight.ts';
+import { checkMemory, checkModelFile, checkPorts, claimDataDir } from './preflight.ts';
 import { Progress } from './progress.ts';
 import { pushDesiredState, untilModelsReady, type RollOutOptions } from './roll-out.ts';
 import { welcome } from './welcome.ts';
@@ -204,7 +205,7 @@ export const runUp = async (
       const sizes: { bytes: number; replicas: number }[] = [];
       for (const model of models)
         sizes.push({ bytes: await checkModelFile(model), replicas: model.replicas ?? options.agents });
-      checkMemory(await availableMemory(), options.agents, sizes);
+      checkMemory(await readAvailableMemory(), options.agents, sizes);
 
       const agentIds = plan.map((_ports, index) => `agent-${index}`);
       const credentials = await prepareCredentials(dataDir, clusterName, agentIds, dependencies.now());
