@@ -25,7 +25,7 @@ export interface InferenceRunner {
 }
 
 /** Counts streams that end badly and those a client left; metrics implement it. */
-export interface InferenceObserver {
+export interface StreamObserver {
   streamOpened(model: string): void;
   streamClosed(model: string): void;
   clientLeft(phase: 'before_first_byte' | 'streaming'): void;
@@ -52,7 +52,7 @@ export interface Collected {
 export interface InferenceCallsOptions {
   readonly runner: InferenceRunner;
   readonly logger: Logger;
-  readonly observer: InferenceObserver;
+  readonly observer: StreamObserver;
   readonly writeStallMs: number;
   readonly requestMs: number;
   /** Aborts when the grace time of a drain is over; its reason is an ApiError. */

@@ -42,6 +42,18 @@ export const insufficientMemory = (
     { retryAfterSeconds: 10 },
   );
 
+/** What keeps the model from being loaded into the memory available; undefined when it fits. */
+export const memoryShortage = (
+  model: EngineModel,
+  contextSize: number,
+  availableBytes: number,
+): ApiError | undefined => {
+  const estimate = estimateMemory(model, contextSize);
+  return estimate.totalBytes <= availableBytes
+    ? undefined
+    : insufficientMemory(model, estimate, availableBytes);
+};
+
 const mib = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
 
 const number = (text: string | undefined): number | undefined => {

@@ -1,8 +1,8 @@
 import { ApiError, isApiError, type ResidentModel } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import type { EngineModel } from './engine.ts';
-import { estimateMemory, insufficientMemory } from './memory-check.ts';
-import type { InferenceObserver } from './observer.ts';
+import { memoryShortage } from './memory-check.ts';
+import type { EngineObserver } from './observer.ts';
 import { RequestQueue } from './request-queue.ts';
 import type { Residency, Resident } from './residency.ts';
 import type { RunnerProcess } from './runner-process.ts';
@@ -10,7 +10,7 @@ import type { LoadSpec } from './runner/protocol.ts';
 
 export interface ModelHostOptions {
   readonly logger: Logger;
-  readonly observer: InferenceObserver;
+  readonly observer: EngineObserver;
   readonly residency: Residency<ModelHost>;
   readonly queueTimeoutMs: number;
   readonly availableMemory: () => Promise<number>;
@@ -303,11 +303,7 @@ export class ModelHost implements Resident {
   async #shortage(): Promise<ApiError | undefined> {
     const demand = this.#queue.head?.demand;
     if (demand === undefined) return undefined;
-    const estimate = estimateMemory(demand.model, demand.contextSize);
-    const available = await this.#options.availableMemory();
-    return estimate.totalBytes <= available
-      ? undefined
-      : insufficientMemory(demand.model, estimate, available);
+    return memoryShortage(demand.model, demand.contextSize, await this.#options.availableMemory());
   }
 
   async #start(): Promise<void> {

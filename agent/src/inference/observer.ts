@@ -2,7 +2,7 @@
  * What a metrics registry may want to know, told by the engine as it happens. Durations in seconds. Every hook
  * is optional, is called synchronously and must not throw.
  */
-export interface InferenceObserver {
+export interface EngineObserver {
   /** A request left the queue, with how long it waited (loading included). */
   dequeued?(model: string, waitSeconds: number): void;
   /** First text or tool call of a request, from when the engine was asked. */

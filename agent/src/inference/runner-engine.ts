@@ -5,7 +5,7 @@ import { EventChannel } from './event-channel.ts';
 import { toJobFormat, toJobInput } from './job-input.ts';
 import { readAvailableMemory } from './memory-check.ts';
 import { ModelHost, type Lease } from './model-host.ts';
-import type { InferenceObserver } from './observer.ts';
+import type { EngineObserver } from './observer.ts';
 import { Residency } from './residency.ts';
 import { startRunner } from './runner-process.ts';
 import type { GpuChoice, Job, JobEvent, JobUsage, LoadSpec } from './runner/protocol.ts';
@@ -24,7 +24,7 @@ export interface RunnerEngineOptions {
   readonly runnerModule?: URL;
   /** The whole environment of runners; see `runnerEnvironment`. Empty when left out. */
   readonly environment?: Readonly<Record<string, string>>;
-  readonly observer?: InferenceObserver;
+  readonly observer?: EngineObserver;
   /** UTF-16 units of text a client may leave unread before its generation pauses. */
   readonly creditWindow?: number;
   /** How long a client may leave an event unread before its request ends. */
@@ -270,7 +270,7 @@ interface Watch {
 }
 
 /** Tells the observer how one request goes. */
-const createWatch = (observer: InferenceObserver, name: string, startedAt: number): Watch => {
+const createWatch = (observer: EngineObserver, name: string, startedAt: number): Watch => {
   let lastAt: number | undefined;
   let seen = 0;
   return {

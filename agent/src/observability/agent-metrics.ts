@@ -1,7 +1,7 @@
 import { version, type ModelStatus, type ResidentModel } from '@ollamamax/api';
 import { Counter, Gauge, Histogram, buckets, createRegistry, type Registry } from '@ollamamax/common';
-import type { InferenceObserver as EngineObserver } from '../inference/observer.ts';
-import type { InferenceObserver as StreamObserver } from '../http/inference-calls.ts';
+import type { EngineObserver } from '../inference/observer.ts';
+import type { StreamObserver } from '../http/inference-calls.ts';
 
 /** What gauges read when Prometheus asks. */
 export interface AgentMetricsSources {

@@ -266,7 +266,7 @@ export class Started {
   }
 }
 
-/** Asks until it is so; fails after 20 s. */
+/** Asks until it is so; fails after 60 s. */
 export const eventually = async (what: string, isSo: () => boolean): Promise<void> => {
   for (const end = Date.now() + 60_000; Date.now() < end;) {
     if (isSo()) return;
