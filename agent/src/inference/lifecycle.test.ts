@@ -59,6 +59,19 @@ describe('loading and unloading', () => {
     expect(engine.pids).toHaveLength(1);
   });
 
+  test('a request that cannot be handed to the runner gives its slot back', async () => {
+    use();
+    let parameters: Record<string, unknown> = {};
+    for (let depth = 0; depth < 50_000; depth++) parameters = { a: parameters };
+    const messages = [{ role: 'user' as const, content: 'Hello!' }];
+    const tools = [{ name: 'f', parameters }];
+    await expect(ask(engine, chat('', { input: { kind: 'chat', messages, tools } }))).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    expect(engine.resident().get(name)).toMatchObject({ busySlots: 0, restarts: 0 });
+    expect((await ask(engine, chat('Hello!'))).text).not.toBe('');
+  });
+
   test('keep_alive 0 unloads after the request', async () => {
     use();
     await ask(engine, chat('Hello!', { keepAliveSeconds: 0 }));

@@ -161,7 +161,14 @@ class ForkedRunner implements RunnerProcess {
     const open: OpenJob = { listener, creditWindow: job.creditWindow, outstanding: 0 };
     if (this.#jobs.size === 0) this.#progressAt = performance.now();
     this.#jobs.set(id, open);
-    this.#send({ type: 'start', id, job });
+    try {
+      this.#send({ type: 'start', id, job });
+    } catch {
+      // What cannot be serialised never gets to the runner: without an end its slot would stay taken for ever.
+      this.#jobs.delete(id);
+      const message = 'The request cannot be handed to the runner: it is nested too deeply.';
+      queueMicrotask(() => listener.event({ kind: 'failed', id, code: 'invalid_request', message }));
+    }
     return {
       ack: (units) => {
         if (!this.#jobs.has(id)) return;
