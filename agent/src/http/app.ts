@@ -9,9 +9,10 @@ import {
   type RouteId,
 } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
-import { sendError, toApiError } from './error-response.ts';
+import { bodyTooDeep, sendError, toApiError } from './error-response.ts';
 import { createAccessGuard, createHostGuard, createOriginCheck, type Authenticate } from './guards.ts';
 import type { Handler, Handlers } from './handlers.ts';
+import { nestsDeeperThan } from './nesting.ts';
 import { createContext, type RequestContext } from './request-context.ts';
 
 /** Routes that have handlers; the others are answered with not_implemented. */
@@ -38,8 +39,23 @@ const contextOf = (response: express.Response): RequestContext => response.local
 
 const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
+/** Levels of brackets in a body; schemas and tools that people write have a tenth of it. */
+const maxNesting = 200;
+
 // Ollama's own examples send JSON without a content type; foreign pages are kept off by their Origin instead.
-const jsonBody = (limit: number): RequestHandler => express.json({ limit, type: () => true, strict: true });
+const jsonBody = (limit: number): RequestHandler =>
+  express.json({
+    limit,
+    type: () => true,
+    strict: true,
+    verify: (_request, _response, body) => {
+      // Not an ApiError: the parser writes fields of its own into what is thrown here.
+      if (nestsDeeperThan(maxNesting, body))
+        throw Object.assign(new Error(`The body is nested deeper than ${maxNesting} levels.`), {
+          type: bodyTooDeep,
+        });
+    },
+  });
 
 const dropNulls = (value: unknown): unknown => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;

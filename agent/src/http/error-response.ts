@@ -71,7 +71,11 @@ interface BodyParserError {
 const isBodyParserError = (error: unknown): error is Error & BodyParserError =>
   error instanceof Error && typeof (error as { type?: unknown }).type === 'string';
 
+/** Type of the error that a body gets whose brackets are nested too deep. */
+export const bodyTooDeep = 'body.too.deep';
+
 const bodyErrors: Readonly<Record<string, ErrorCode>> = {
+  [bodyTooDeep]: 'invalid_request',
   'entity.parse.failed': 'invalid_json',
   'entity.verify.failed': 'invalid_json',
   'entity.too.large': 'body_too_large',

@@ -1,7 +1,8 @@
 import { chat, chatModel, type BadRequest } from './bad-request.ts';
 
 const invalid = { status: 400, code: 'invalid_json', says: 'not valid JSON' } as const;
-const deep = (open: string, close: string): string => open.repeat(5000) + close.repeat(5000);
+const deep = (open: string, close: string, levels = 5000): string =>
+  open.repeat(levels) + close.repeat(levels);
 
 const texts: Readonly<Record<string, string>> = {
   'not JSON': 'hello',
@@ -20,7 +21,7 @@ const texts: Readonly<Record<string, string>> = {
   'control character': '{"model":"olla\u0001max"}',
   form: 'model=ollamamax-tiny&prompt=hello',
   XML: '<model>ollamamax-tiny</model>',
-  'unclosed brackets': '['.repeat(50_000),
+  'unclosed brackets': '['.repeat(150),
 };
 
 const paths = [
@@ -62,12 +63,20 @@ const shapes: BadRequest[] = [
     body: deep('[', ']'),
     status: 400,
     code: 'invalid_request',
-    says: 'must be object',
+    says: 'nested deeper than 200 levels',
   },
   {
     name: 'a deeply nested schema',
     path: '/api/chat',
     body: `{"model":"${chatModel}","messages":[{"role":"user","content":"x"}],"format":${deep('{"type":"array","items":', '}').replace('"items":}', '"items":{}}')}}`,
+    status: 400,
+    code: 'invalid_request',
+    says: 'nested deeper than 200 levels',
+  },
+  {
+    name: 'a schema of 150 levels',
+    path: '/api/chat',
+    body: `{"model":"${chatModel}","messages":[{"role":"user","content":"x"}],"format":${deep('{"type":"array","items":', '}', 150).replace('"items":}', '"items":{}}')}}`,
     status: 400,
     code: 'invalid_format',
     says: 'deep',

@@ -36,6 +36,7 @@ const lettersModel = (
     bosText: '',
     eosText: '',
     controlTexts: [],
+    longestToken: 100,
     slots: [slot],
     promptChunk: 4,
     tokenize: (pieces) => Array.from(pieces.join(''), (letter) => letter.charCodeAt(0)),

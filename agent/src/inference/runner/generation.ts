@@ -119,7 +119,15 @@ const generate = async (context: JobContext): Promise<JobEvent> => {
   const { model, pool, signal } = context;
   const startedAt = process.hrtime.bigint();
   const grammar = await createGrammar(context);
-  const prompt = model.tokenize(await promptPieces(context));
+  const pieces = await promptPieces(context);
+  // Tokenising blocks this process: what cannot fit in any case is refused before.
+  const fewest = Math.ceil(pieces.reduce((sum, piece) => sum + piece.length, 0) / model.longestToken);
+  if (fewest >= model.contextSize)
+    throw new RunnerFailure(
+      'context_exceeded',
+      `The prompt has at least ${fewest} tokens and the context holds ${model.contextSize}, the answer included.`,
+    );
+  const prompt = model.tokenize(pieces);
   if (prompt.length === 0)
     throw new RunnerFailure('invalid_request', 'The prompt is empty: there is nothing to continue.');
   if (prompt.length >= model.contextSize)

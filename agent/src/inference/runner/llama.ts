@@ -40,6 +40,8 @@ export interface LoadedModel {
   readonly eosText: string;
   /** Texts of the control tokens. */
   readonly controlTexts: readonly string[];
+  /** UTF-16 units of the longest text one token stands for; no prompt has fewer tokens than its length by this. */
+  readonly longestToken: number;
   readonly slots: readonly Slot[];
   readonly promptChunk: number;
   /** Tokens of the pieces, one after the other, with the beginning-of-sequence token where the model wants one. */
@@ -83,6 +85,7 @@ export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedMo
       bosText: tokens.bosString ?? '',
       eosText: tokens.eosString ?? '',
       controlTexts: controlTextsOf(model),
+      longestToken: longestTokenOf(model),
       slots,
       promptChunk,
       tokenize: (pieces) => {
@@ -117,6 +120,9 @@ const controlTextsOf = (model: LlamaModel): readonly string[] => {
     model.fileInfo.metadata.tokenizer.ggml;
   return ggml.tokens.filter((_text, id) => ggml.token_type?.[id] === controlTokenType);
 };
+
+const longestTokenOf = (model: LlamaModel): number =>
+  model.fileInfo.metadata.tokenizer.ggml.tokens.reduce((longest, text) => Math.max(longest, text.length), 1);
 
 const createSlot = (sequence: LlamaContextSequence): Slot => ({
   tokens: () => sequence.contextTokens,
