@@ -1,7 +1,4 @@
 import { ApiError } from '@ollamamax/api';
-import { readFile } from 'node:fs/promises';
-import { freemem } from 'node:os';
-import { join } from 'node:path';
 import type { EngineModel } from './engine.ts';
 
 const mebibyte = 1024 * 1024;
@@ -55,38 +52,3 @@ export const memoryShortage = (
 };
 
 const mib = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
-
-const number = (text: string | undefined): number | undefined => {
-  const value = text === undefined ? Number.NaN : Number.parseInt(text, 10);
-  return Number.isFinite(value) ? value : undefined;
-};
-
-/**
- * Bytes a new process may take: what the kernel calls available, and not more than the control group (v2 or v1)
- * still allows, whose file cache counts as free.
- * @param root of the file system; other than `/` in tests.
- */
-export const readAvailableMemory = async (root = '/'): Promise<number> => {
-  const read = (path: string): Promise<string | undefined> =>
-    readFile(join(root, path), 'utf8').catch(() => undefined);
-  const meminfo = await read('proc/meminfo');
-  const kibibytes = number(/^MemAvailable:\s+(\d+) kB/m.exec(meminfo ?? '')?.[1]);
-  const host = kibibytes === undefined ? freemem() : kibibytes * 1024;
-  const groups = [
-    ['memory.max', 'memory.current', 'memory.stat', /^inactive_file (\d+)/m],
-    [
-      'memory/memory.limit_in_bytes',
-      'memory/memory.usage_in_bytes',
-      'memory/memory.stat',
-      /^total_inactive_file (\d+)/m,
-    ],
-  ] as const;
-  for (const [limitFile, usageFile, statFile, cachePattern] of groups) {
-    const limit = number(await read(`sys/fs/cgroup/${limitFile}`));
-    const usage = number(await read(`sys/fs/cgroup/${usageFile}`));
-    if (limit === undefined || usage === undefined) continue;
-    const cache = number(cachePattern.exec((await read(`sys/fs/cgroup/${statFile}`)) ?? '')?.[1]) ?? 0;
-    return Math.max(0, Math.min(host, limit - usage + cache));
-  }
-  return host;
-};

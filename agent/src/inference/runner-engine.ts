@@ -3,7 +3,7 @@ import type { Logger } from '@ollamamax/common';
 import type { EngineModel, InferenceEngine } from './engine.ts';
 import { EventChannel } from './event-channel.ts';
 import { toJobFormat, toJobInput } from './job-input.ts';
-import { readAvailableMemory } from './memory-check.ts';
+import { readAvailableMemory } from '../available-memory.ts';
 import { ModelHost, type Lease } from './model-host.ts';
 import type { EngineObserver } from './observer.ts';
 import { Residency } from './residency.ts';

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { availableParallelism, freemem } from 'node:os';
 import {
   version,
   type AgentPhase,
@@ -9,6 +8,7 @@ import {
   type ResidentModel,
 } from '@ollamamax/api';
 import type { Component } from '@ollamamax/common';
+import { readAvailableMemory, totalMemory } from '../available-memory.ts';
 import type { AgentTotals } from './agent-metrics.ts';
 
 export interface StatusSources {
@@ -23,16 +23,6 @@ export interface StatusSources {
 }
 
 const sampleMs = 1000;
-
-/** MemAvailable counts what the kernel can give back; free memory alone would look like a shortage. */
-const memoryAvailable = async (): Promise<number> => {
-  try {
-    const kib = /^MemAvailable:\s+(\d+) kB$/m.exec(await readFile('/proc/meminfo', 'utf8'))?.[1];
-    return kib === undefined ? freemem() : Number(kib) * 1024;
-  } catch {
-    return freemem();
-  }
-};
 
 /** What this agent says of itself, with rates over the last second. */
 export class StatusReporter implements Component {
@@ -55,7 +45,7 @@ export class StatusReporter implements Component {
   }
 
   async start(): Promise<void> {
-    this.#memoryAvailable = await memoryAvailable();
+    this.#memoryAvailable = await readAvailableMemory();
     this.#last = { at: performance.now(), requests: 0, tokens: 0 };
     this.#timer = setInterval(() => {
       this.#sample().catch(() => undefined);
@@ -105,7 +95,7 @@ export class StatusReporter implements Component {
       },
       resources: {
         cpuCores: availableParallelism(),
-        memoryTotalBytes: totalmem(),
+        memoryTotalBytes: totalMemory(),
         memoryAvailableBytes: this.#memoryAvailable,
         residentBytes: process.memoryUsage.rss(),
       },
@@ -126,7 +116,7 @@ export class StatusReporter implements Component {
     };
     this.#last = { at, requests, tokens };
     for (const listener of this.#listeners) listener();
-    this.#memoryAvailable = await memoryAvailable();
+    this.#memoryAvailable = await readAvailableMemory();
   }
 }
 

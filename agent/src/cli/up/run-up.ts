@@ -6,7 +6,7 @@ import { canonicalModelName, isApiError, type ModelSpec } from '@ollamamax/api';
 import { sleep, writeFileAtomic } from '@ollamamax/common';
 import { PasswordHasher } from '../../auth/password.ts';
 import { editUsers } from '../../auth/users-file.ts';
-import { readAvailableMemory } from '../../inference/memory-check.ts';
+import { readAvailableMemory } from '../../available-memory.ts';
 import { interruptedError, usageError } from '../cli-error.ts';
 import { agentProgram, treeRoot, upCommand, type CliContext } from '../context.ts';
 import { AgentProcess } from './agent-process.ts';
