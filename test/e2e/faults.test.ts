@@ -126,6 +126,46 @@ describe('one agent holds the model, two others pass requests on', () => {
       async () => (await streamChat(entries[0]?.api ?? '', hello)).complete,
     );
   });
+
+  test('an agent that hangs: its streams end with a clear error, others go on, and it is used again when it wakes', async () => {
+    const holder = await holderOf();
+    const entry = cluster.agents.find(({ id }) => id !== holder);
+    if (entry === undefined) throw new Error('there is no other agent');
+    const started: string[] = [];
+    const stream = streamChat(entry.api, endless, { onText: (text) => started.push(text) });
+    await eventually('the stream runs', () => started.length > 0);
+    const { process: hanging } = cluster.agent(holder);
+    hanging.kill('SIGSTOP');
+    try {
+      const others = await Promise.all(
+        Array.from({ length: 8 }, () => streamChat(entry.api, { ...hello, model: 'other' })),
+      );
+      for (const outcome of others) expect(outcome).toMatchObject({ complete: true, error: undefined });
+      expect(await stream).toMatchObject({ complete: false, broken: undefined, code: 'agent_unreachable' });
+    } finally {
+      hanging.kill('SIGCONT');
+    }
+    await eventually('it serves again', async () => (await streamChat(entry.api, hello)).complete);
+  });
+
+  test('requests that unload the model or want another context at the same time are all answered', async () => {
+    const everywhere = (change: (index: number) => object, count: number) =>
+      Promise.all(
+        Array.from({ length: count }, (_unused, index) => {
+          const agent = cluster.agents[index % cluster.agents.length];
+          return streamChat(agent?.api ?? '', { ...hello, ...change(index) });
+        }),
+      );
+    const outcomes = [
+      ...(await everywhere(() => ({ keep_alive: 0 }), 30)),
+      ...(await everywhere(
+        (index) => ({ options: { temperature: 0, num_ctx: 256 + 128 * (index % 4) } }),
+        12,
+      )),
+    ];
+    expect(outcomes.filter(({ complete }) => !complete)).toEqual([]);
+    expect(new Set(outcomes.map(({ text }) => text))).toEqual(new Set(['The capital of France is Paris.']));
+  });
 });
 
 test('a rolling restart of three agents under 50 streams loses none and cuts none', async () => {
