@@ -17,7 +17,7 @@ import {
   text,
   untilAborted,
 } from './wire.fixture.ts';
-import type { PollingLimits } from './polling-peers.ts';
+import type { PollingLimits } from './polling-limits.ts';
 import type { Authority, RunLocal } from './wire.fixture.ts';
 
 // Waits are for what happens, not for how fast; the last of them tells what it waited for.

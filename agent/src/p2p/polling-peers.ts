@@ -15,50 +15,9 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { Discovery, PeerAddress } from './discovery.ts';
 import { createPeerLink } from './peer-link.ts';
 import type { PeerLink } from './peer-link.ts';
+import { defaultPollingLimits, type PollingLimits } from './polling-limits.ts';
 import type { Peer, Peers } from './peers.ts';
 import { streamInference } from './inference-stream.ts';
-
-/** Bounds of polling. Times in milliseconds, sizes in bytes. */
-export interface PollingLimits {
-  readonly connectMs: number;
-  readonly statusMs: number;
-  readonly statusBytes: number;
-  readonly desiredStateBytes: number;
-  readonly showMs: number;
-  readonly showBytes: number;
-  /** Longest pause between two polls of an offline peer, and between two failed look-ups. */
-  readonly maxBackoffMs: number;
-  /** A peer is offline after so many missed polls. */
-  readonly missedPolls: number;
-  readonly discoveryMs: number;
-  /** A peer whose address is no longer found is forgotten so long after its last answer. */
-  readonly forgetMs: number;
-  readonly maxStreams: number;
-  /** Time until a stream's answer begins; 0: no limit (a long prompt sends nothing). */
-  readonly firstByteMs: number;
-  /** Longest pause inside a stream; 0: no limit. */
-  readonly idleMs: number;
-  /** A silent stream fails when its peer has been offline for so long. */
-  readonly lostPeerMs: number;
-}
-
-const defaultPollingLimits: PollingLimits = {
-  // A burst of new streams shakes many hands at once: more time than a poll gets.
-  connectMs: 10_000,
-  statusMs: 2000,
-  statusBytes: 4 * 1024 * 1024,
-  desiredStateBytes: 8 * 1024 * 1024,
-  showMs: 15_000,
-  showBytes: 64 * 1024 * 1024,
-  maxBackoffMs: 5000,
-  missedPolls: 3,
-  discoveryMs: 5000,
-  forgetMs: 60_000,
-  maxStreams: 1024,
-  firstByteMs: 0,
-  idleMs: 0,
-  lostPeerMs: 10_000,
-};
 
 export interface PollingPeersOptions {
   readonly selfId: string;
@@ -88,6 +47,9 @@ interface Entry {
   offlineAt: number | undefined;
   found: boolean;
   lastProblem: string | undefined;
+  /** Resolves after the first poll, answered or not. */
+  readonly firstPoll: Promise<undefined>;
+  readonly asked: () => void;
   /** Ends the pause before the next poll. */
   wake: () => void;
   /** Cuts silent streams, once the peer is lost. */
@@ -231,12 +193,16 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
   const follow = async (entry: Entry): Promise<void> => {
     while (!entry.stopped.signal.aborted) {
       await poll(entry);
+      entry.asked();
       await pause(entry);
     }
   };
 
   const add = (target: PeerAddress): void => {
+    const { promise: firstPoll, resolve: asked } = Promise.withResolvers<undefined>();
     const entry: Entry = {
+      firstPoll,
+      asked: () => asked(undefined),
       target,
       link: createPeerLink({
         target,
@@ -285,21 +251,39 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
     for (const target of found) if (target.id !== selfId && !entries.has(target.address)) add(target);
   };
 
-  const discover = async (): Promise<void> => {
-    for (let failures = 0; !stopped.signal.aborted;) {
-      try {
-        await refresh();
-        failures = 0;
-      } catch (error) {
-        if (failures === 0) log.warn('peers cannot be looked up', { error });
-        failures += 1;
-      }
+  /** @returns whether the peers could be looked up */
+  const lookUp = async (failures: number): Promise<boolean> => {
+    try {
+      await refresh();
+      return true;
+    } catch (error) {
+      if (failures === 0) log.warn('peers cannot be looked up', { error });
+      return false;
+    }
+  };
+
+  const discover = async (found: boolean): Promise<void> => {
+    let failures = found ? 0 : 1;
+    while (!stopped.signal.aborted) {
       const delay =
         failures === 0
           ? limits.discoveryMs
           : backoffDelay(failures - 1, { minMs: 250, maxMs: limits.maxBackoffMs });
-      await sleep(delay, stopped.signal).catch(() => undefined);
+      const goOn = await sleep(delay, stopped.signal).then(
+        () => true,
+        () => false,
+      );
+      if (goOn) failures = (await lookUp(failures)) ? 0 : failures + 1;
     }
+  };
+
+  /** Looks the members up; where only their certificates tell who they are, waits until each was asked once. */
+  const meet = async (): Promise<void> => {
+    const found = await lookUp(0);
+    const loop = discover(found).finally(() => loops.delete(loop));
+    loops.add(loop);
+    const strangers = [...entries.values()].filter((entry) => entry.id === undefined);
+    await Promise.all(strangers.map((entry) => entry.firstPoll));
   };
 
   /** One entry per agent: the one that answered last, when an agent has (or had) several addresses. */
@@ -327,10 +311,12 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
 
   return {
     name: 'peers',
-    start: () => {
-      const loop = discover().finally(() => loops.delete(loop));
-      loops.add(loop);
-      return Promise.resolve();
+    // What is placed where follows from the members: they are known, if they can be, before anything is placed.
+    start: async () => {
+      const met = new AbortController();
+      const late = sleep(limits.meetMs, AbortSignal.any([met.signal, stopped.signal])).catch(() => undefined);
+      await Promise.race([meet(), late]);
+      met.abort();
     },
     stop: async () => {
       stopped.abort();

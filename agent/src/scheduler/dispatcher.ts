@@ -248,7 +248,10 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       try {
         return await peers.show(holder, name, verbose, signal);
       } catch (error) {
-        if (signal.aborted || !isApiError(error) || !placementErrors.has(error.code)) throw error;
+        // Not found there: its status was older than its placement.
+        const elsewhere =
+          isApiError(error) && (placementErrors.has(error.code) || error.code === 'model_not_found');
+        if (signal.aborted || !elsewhere) throw error;
         lastError = error;
         excluded.add(holder);
       }
