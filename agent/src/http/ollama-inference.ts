@@ -17,9 +17,7 @@ import type { Handlers } from './handlers.ts';
 import type { InferenceCalls } from './inference-calls.ts';
 import { parseKeepAlive } from './keep-alive.ts';
 import type { RequestContext } from './request-context.ts';
-
-const unavailable = (field: string, instead: string): ApiError =>
-  new ApiError('invalid_request', `${field} is not available in this version: ${instead}.`, { param: field });
+import { unavailable } from './unavailable.ts';
 
 const toSampling = (options: OllamaOptions | null | undefined): Sampling => {
   if (options === null || options === undefined) return {};

@@ -15,11 +15,9 @@ import { errorBody } from './error-response.ts';
 import type { Handlers } from './handlers.ts';
 import type { InferenceCalls } from './inference-calls.ts';
 import type { RequestContext } from './request-context.ts';
+import { unavailable } from './unavailable.ts';
 
 const fingerprint = 'fp_ollamamax';
-
-const unavailable = (field: string, instead: string): ApiError =>
-  new ApiError('invalid_request', `${field} is not available in this version: ${instead}.`, { param: field });
 
 const toText = (message: OpenAiMessage, index: number, model: string): string => {
   const { content } = message;

@@ -5,10 +5,11 @@ import { EventChannel } from './event-channel.ts';
 import { toJobFormat, toJobInput } from './job-input.ts';
 import { readAvailableMemory } from '../available-memory.ts';
 import { ModelHost, type Lease } from './model-host.ts';
+import { noUsage } from './no-usage.ts';
 import type { EngineObserver } from './observer.ts';
 import { Residency } from './residency.ts';
 import { startRunner } from './runner-process.ts';
-import type { GpuChoice, Job, JobEvent, JobUsage, LoadSpec } from './runner/protocol.ts';
+import type { GpuChoice, Job, JobEvent, LoadSpec } from './runner/protocol.ts';
 import { resolveSampling } from './sampling.ts';
 
 export interface RunnerEngineOptions {
@@ -245,16 +246,6 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
       await Promise.all([...hosts.values()].map((host) => host.stop()));
     },
   };
-};
-
-const noUsage: JobUsage & { readonly loadNs: number; readonly queueNs: number } = {
-  promptTokens: 0,
-  cachedPromptTokens: 0,
-  completionTokens: 0,
-  loadNs: 0,
-  queueNs: 0,
-  promptNs: 0,
-  evalNs: 0,
 };
 
 const waits = ({ loadNs, queueNs }: Lease): Pick<Lease, 'loadNs' | 'queueNs'> => ({ loadNs, queueNs });

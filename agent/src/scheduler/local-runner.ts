@@ -2,6 +2,7 @@ import { ApiError, isApiError } from '@ollamamax/api';
 import type { InferenceEvent, InferenceRequest } from '@ollamamax/api';
 import { sleep } from '@ollamamax/common';
 import type { InferenceEngine } from '../inference/engine.ts';
+import { noUsage } from '../inference/no-usage.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
 export interface LocalRunnerOptions {
@@ -21,17 +22,6 @@ export interface LocalRunner {
 }
 
 const unloadWaitMs = 5000;
-
-const nothingUsed = {
-  promptTokens: 0,
-  cachedPromptTokens: 0,
-  completionTokens: 0,
-  loadNs: 0,
-  queueNs: 0,
-  promptNs: 0,
-  evalNs: 0,
-  totalNs: 0,
-};
 
 export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
   const { engine, models } = options;
@@ -60,7 +50,7 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
   async function* run(request: InferenceRequest, signal: AbortSignal): AsyncGenerator<InferenceEvent> {
     if (request.input.kind === 'unload') {
       await unload(request.model, signal);
-      yield { type: 'done', reason: 'unload', usage: nothingUsed };
+      yield { type: 'done', reason: 'unload', usage: noUsage };
       return;
     }
     if (!options.accepting()) throw new ApiError('agent_draining', undefined, { retryAfterSeconds: 1 });
