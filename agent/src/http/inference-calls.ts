@@ -88,25 +88,27 @@ export class InferenceCalls {
     const { observer } = this.#options;
     const writer = new StreamWriter(response, this.#options.writeStallMs);
     const gone = clientGone(response);
+    let begun = false;
     let ended = false;
     observer.streamOpened(request.model);
     try {
       for await (const event of this.#events(call, request, gone)) {
-        if (!response.headersSent) startStream(response, form.contentType);
+        if (!begun) startStream(response, form.contentType);
+        begun = true;
         const text = form.encode(event);
         ended = event.type === 'done';
         if (text !== '') await writer.write(text);
       }
       if (!ended) throw new ApiError('agent_unreachable');
-      response.end();
+      writer.end();
     } catch (thrown) {
       const error = this.#settle(thrown, gone.signal, context.id);
       context.errorCode = error.code;
       if (error.code === 'cancelled') {
-        observer.clientLeft(response.headersSent ? 'streaming' : 'before_first_byte');
+        observer.clientLeft(begun ? 'streaming' : 'before_first_byte');
         // Also reached by clients that stopped reading: stop the work behind the stream.
         gone.abort(error);
-      } else if (response.headersSent) {
+      } else if (begun) {
         observer.truncated(request.model, error.code);
         this.#options.logger.warn('stream ended with an error', {
           requestId: context.id,
@@ -115,8 +117,8 @@ export class InferenceCalls {
           detail: error.message,
         });
       }
-      if (!response.headersSent) throw error;
-      if (!response.destroyed) response.end(form.encodeError(error));
+      if (!begun) throw error;
+      writer.end(form.encodeError(error));
     } finally {
       observer.streamClosed(request.model);
     }

@@ -1,34 +1,59 @@
 import type { ServerResponse } from 'node:http';
 import { ApiError } from '@ollamamax/api';
 
+/** Characters that may wait for the end of the turn; more are sent at once. */
+const mostWaiting = 64 * 1024;
+
 /**
- * Writes a streamed answer at the pace of the client. A client that takes no byte for `stallMs` is cut off;
- * one that leaves makes `write` throw `cancelled`, so that the work behind it ends.
+ * Writes a streamed answer at the pace of its reader. What comes within one turn of the event loop goes out as one
+ * chunk: a chunk costs more than a token, at both ends. A reader that takes no byte for `stallMs` is cut off; one
+ * that leaves makes `write` throw `cancelled`, so that the work behind it ends.
  */
 export class StreamWriter {
   readonly #response: ServerResponse;
   readonly #stallMs: number;
+  #waiting = '';
 
   constructor(response: ServerResponse, stallMs: number) {
     this.#response = response;
     this.#stallMs = stallMs;
   }
 
-  async write(chunk: string): Promise<void> {
+  /** Resolves at once while the reader keeps up, else when it has taken what was sent before. */
+  async write(text: string): Promise<void> {
+    if (this.#response.destroyed || this.#response.closed) throw new ApiError('cancelled');
+    if (this.#waiting === '') process.nextTick(() => this.#send());
+    this.#waiting += text;
+    if (this.#waiting.length > mostWaiting) this.#send();
+    if (this.#response.writableNeedDrain) await this.#taken();
+  }
+
+  /** Sends what waits and ends the answer; for one that is gone, nothing. */
+  end(text = ''): void {
+    const rest = this.#waiting + text;
+    this.#waiting = '';
+    if (!this.#response.destroyed) this.#response.end(rest);
+  }
+
+  #send(): void {
+    const text = this.#waiting;
+    this.#waiting = '';
+    if (text !== '' && !this.#response.destroyed) this.#response.write(text);
+  }
+
+  async #taken(): Promise<void> {
     const response = this.#response;
-    if (response.destroyed || response.closed) throw new ApiError('cancelled');
-    if (response.write(chunk)) return;
-    let waiting = response.writableLength;
+    let left = response.writableLength;
     for (;;) {
       const outcome = await this.#drained();
       if (outcome === 'drain') return;
       if (outcome === 'close') throw new ApiError('cancelled');
-      // A slow client that still takes bytes is not stalled.
-      if (response.writableLength >= waiting) {
+      // A slow reader that still takes bytes is not stalled.
+      if (response.writableLength >= left) {
         response.destroy();
         throw new ApiError('cancelled', `The client took no byte for ${this.#stallMs / 1000} s.`);
       }
-      waiting = response.writableLength;
+      left = response.writableLength;
     }
   }
 
