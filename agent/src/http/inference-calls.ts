@@ -33,6 +33,7 @@ export interface StreamObserver {
 }
 
 type Call = Parameters<Handler>[0];
+type DoneEvent = Extract<InferenceEvent, { type: 'done' }>;
 
 export interface StreamForm {
   readonly contentType: string;
@@ -62,21 +63,27 @@ export interface InferenceCallsOptions {
 /** What both dialects share: cancel with the client, deadlines, back-pressure, errors before and after the first byte. */
 export class InferenceCalls {
   readonly #options: InferenceCallsOptions;
+  /** Requests that run now; a set and no AbortSignal.any: composing signals costs more than the rest of a call. */
+  readonly #running = new Set<AbortController>();
 
   constructor(options: InferenceCallsOptions) {
     this.#options = options;
+    const { shutdown } = options;
+    shutdown.addEventListener('abort', () => {
+      for (const controller of this.#running) controller.abort(shutdown.reason);
+    });
   }
 
   /** Runs the request to its end and returns everything at once. */
   async collect(call: Call, request: InferenceRequest): Promise<Collected> {
     let text = '';
     const calls: ToolCall[] = [];
-    for await (const event of this.#events(call, request, clientGone(call.response))) {
+    const { reason, usage } = await this.#run(call, request, clientGone(call.response), (event) => {
       if (event.type === 'text') text += event.text;
       else if (event.type === 'tool_calls') calls.push(...event.calls);
-      else if (event.type === 'done') return { text, calls, reason: event.reason, usage: event.usage };
-    }
-    throw new ApiError('agent_unreachable');
+      return undefined;
+    });
+    return { text, calls, reason, usage };
   }
 
   /**
@@ -87,28 +94,23 @@ export class InferenceCalls {
     const { response, context } = call;
     const { observer } = this.#options;
     const writer = new StreamWriter(response, this.#options.writeStallMs);
-    const gone = clientGone(response);
-    let begun = false;
-    let ended = false;
+    const controller = clientGone(response);
+    const state = { begun: false };
     observer.streamOpened(request.model);
     try {
-      for await (const event of this.#events(call, request, gone)) {
-        if (!begun) startStream(response, form.contentType);
-        begun = true;
+      await this.#run(call, request, controller, (event) => {
+        if (!state.begun) startStream(response, form.contentType);
+        state.begun = true;
         const text = form.encode(event);
-        ended = event.type === 'done';
-        if (text !== '') await writer.write(text);
-      }
-      if (!ended) throw new ApiError('agent_unreachable');
+        return text === '' ? undefined : writer.write(text);
+      });
       writer.end();
     } catch (thrown) {
-      const error = this.#settle(thrown, gone.signal, context.id);
+      const error = toApiError(thrown, this.#options.logger, context.id);
       context.errorCode = error.code;
       if (error.code === 'cancelled') {
-        observer.clientLeft(begun ? 'streaming' : 'before_first_byte');
-        // Also reached by clients that stopped reading: stop the work behind the stream.
-        gone.abort(error);
-      } else if (begun) {
+        observer.clientLeft(state.begun ? 'streaming' : 'before_first_byte');
+      } else if (state.begun) {
         observer.truncated(request.model, error.code);
         this.#options.logger.warn('stream ended with an error', {
           requestId: context.id,
@@ -117,29 +119,36 @@ export class InferenceCalls {
           detail: error.message,
         });
       }
-      if (!begun) throw error;
+      if (!state.begun) throw error;
       writer.end(form.encodeError(error));
     } finally {
       observer.streamClosed(request.model);
     }
   }
 
-  async *#events(
+  /**
+   * Gives each event to `take` and waits when that returns a promise.
+   * @returns the last event
+   * @param controller stops the work when it aborts; its reason is then what is thrown
+   */
+  async #run(
     call: Call,
     request: InferenceRequest,
-    gone: AbortController,
-  ): AsyncIterable<InferenceEvent> {
+    controller: AbortController,
+    take: (event: InferenceEvent) => Promise<void> | undefined,
+  ): Promise<DoneEvent> {
     const { context, response } = call;
     const { requestMs, runner, shutdown } = this.#options;
-    const deadline = new AbortController();
+    const { signal } = controller;
+    if (shutdown.aborted) controller.abort(shutdown.reason);
     const timer = setTimeout(
       () =>
-        deadline.abort(
+        controller.abort(
           new ApiError('deadline_exceeded', `The request took longer than ${requestMs / 1000} s.`),
         ),
       requestMs,
     );
-    const signal = AbortSignal.any([gone.signal, shutdown, deadline.signal]);
+    this.#running.add(controller);
     try {
       const events = runner.run(request, signal, (agentId) => {
         context.servedBy = agentId;
@@ -147,21 +156,18 @@ export class InferenceCalls {
       });
       for await (const event of events) {
         if (event.type === 'error') throw fromWireError(event.error);
-        yield event;
+        const taken = take(event);
+        if (taken !== undefined) await taken;
+        if (event.type === 'done') return event;
       }
+      throw new ApiError('agent_unreachable');
     } catch (thrown) {
       // The reason of an abort is more precise than what the aborted parts say of it.
-      if (signal.aborted && isApiError(signal.reason)) throw signal.reason;
-      throw thrown;
+      throw signal.aborted && isApiError(signal.reason) ? signal.reason : thrown;
     } finally {
       clearTimeout(timer);
+      this.#running.delete(controller);
     }
-  }
-
-  #settle(thrown: unknown, gone: AbortSignal, requestId: string): ApiError {
-    return gone.aborted && isApiError(gone.reason)
-      ? gone.reason
-      : toApiError(thrown, this.#options.logger, requestId);
   }
 }
 

@@ -32,6 +32,9 @@ export interface ListenerOptions {
  */
 const backlog = 4096;
 
+/** How long a connection of a draining listener may be without a request. */
+const lingerMs = 500;
+
 const clientErrorCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
@@ -128,6 +131,9 @@ export class Listener implements Component {
   /** Takes no new connections; running answers go on. Resolves when the last one is done. */
   async drain(): Promise<void> {
     if (!this.server.listening) return;
+    // An answer that began earlier did not say that its connection ends with it. Its client gets a moment to send the
+    // next request, which is answered with `Connection: close`; closed at once, the two could miss each other.
+    this.server.keepAliveTimeout = lingerMs;
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });

@@ -19,13 +19,16 @@ export class StreamWriter {
     this.#stallMs = stallMs;
   }
 
-  /** Resolves at once while the reader keeps up, else when it has taken what was sent before. */
-  async write(text: string): Promise<void> {
+  /**
+   * @returns a promise to wait for while the reader lags behind; it resolves when what was sent has been taken
+   * @throws ApiError cancelled
+   */
+  write(text: string): Promise<void> | undefined {
     if (this.#response.destroyed || this.#response.closed) throw new ApiError('cancelled');
     if (this.#waiting === '') process.nextTick(() => this.#send());
     this.#waiting += text;
     if (this.#waiting.length > mostWaiting) this.#send();
-    if (this.#response.writableNeedDrain) await this.#taken();
+    return this.#response.writableNeedDrain ? this.#taken() : undefined;
   }
 
   /** Sends what waits and ends the answer; for one that is gone, nothing. */

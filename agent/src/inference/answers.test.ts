@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ToolDefinition } from '@ollamamax/api';
-import { ask, chat, createTestEngine, tinyModel, type TestEngine } from './test-engine.ts';
+import { ask, chat, createTestEngine, tinyModel, type TestEngine } from './test-engine.fixture.ts';
 
 const weatherTool: ToolDefinition = {
   name: 'get_weather',

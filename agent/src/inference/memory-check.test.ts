@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { estimateMemory, insufficientMemory } from './memory-check.ts';
-import { tinyModel } from './test-engine.ts';
+import { tinyModel } from './test-engine.fixture.ts';
 
 const gib = 1024 ** 3;
 

@@ -2,11 +2,11 @@ import { expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { until } from './test-engine.ts';
+import { until } from './test-engine.fixture.ts';
 
 /** A small agent: loads the model, says who its runner is, and waits. */
 const program = `
-  import { createTestEngine, tinyModel } from ${JSON.stringify(new URL('./test-engine.ts', import.meta.url).href)};
+  import { createTestEngine, tinyModel } from ${JSON.stringify(new URL('./test-engine.fixture.ts', import.meta.url).href)};
   const engine = createTestEngine();
   await engine.load(tinyModel(), new AbortController().signal);
   console.log(engine.pids[0]);

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { ApiError, toWireError } from '@ollamamax/api';
+import { toWireError } from '@ollamamax/api';
 import type { InferenceEvent } from '@ollamamax/api';
 import { StreamWriter } from '../http/stream-writer.ts';
 
@@ -24,7 +24,8 @@ export const writeEventStream = async (
     for await (const event of events) {
       if (!begun) response.setHeader('content-type', eventStreamType);
       begun = true;
-      await writer.write(line(event));
+      const taken = writer.write(line(event));
+      if (taken !== undefined) await taken;
     }
   } catch (error) {
     if (!begun || response.destroyed) throw error;

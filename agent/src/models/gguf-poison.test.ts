@@ -20,7 +20,7 @@ import {
   withEntry,
   withTensor,
   type Fixture,
-} from './gguf-fixture.ts';
+} from './gguf.fixture.ts';
 import { modelDetails, readModelFacts } from './model-facts.ts';
 
 const huge = 2n ** 63n;

@@ -14,7 +14,7 @@ import {
   withEntry,
   withTensor,
   type Fixture,
-} from './gguf-fixture.ts';
+} from './gguf.fixture.ts';
 import { readGguf } from './gguf.ts';
 import { humanCount, modelDetails, modelInfo, readModelFacts } from './model-facts.ts';
 

@@ -8,7 +8,7 @@ import {
   describeProblems,
   internalPaths,
 } from '@ollamamax/api';
-import type { InferenceEvent, InferenceRequest, ModelShow, Validator } from '@ollamamax/api';
+import type { ModelShow, Validator } from '@ollamamax/api';
 import { backoffDelay, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -339,20 +339,8 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    run: async function* (
-      peerId: string,
-      request: InferenceRequest,
-      signal: AbortSignal,
-    ): AsyncGenerator<InferenceEvent> {
-      const entry = entryOf(peerId);
-      try {
-        yield* streamInference({ link: entry.link, peerId, request, signal, limits, streams: entry.streams });
-      } catch (error) {
-        // Whatever went wrong with the peer, its next status says more; a refused one should not wait for it.
-        if (!signal.aborted) entry.wake();
-        throw error;
-      }
-    },
+    run: (peerId, request, signal) =>
+      streamInference({ peerId, peer: () => entryOf(peerId), request, signal, limits }),
     show: async (peerId, name, verbose, signal) => {
       const path = `${internalPaths.show.replace(':name', encodeURIComponent(name))}?verbose=${verbose}`;
       const call = {

@@ -145,25 +145,23 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     );
   };
 
-  async function* runOn(
-    holder: string,
-    request: InferenceRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<InferenceEvent> {
-    if (holder === selfId) {
-      yield* local.run(request, signal);
-      return;
-    }
+  /** Counts a request as sent to a peer. @returns to be called when it is over */
+  const track = (holder: string): (() => void) => {
     const attempt: Attempt = { statusBefore: peers.list().find((peer) => peer.id === holder)?.status };
     const running = attempts.get(holder) ?? new Set();
     attempts.set(holder, running.add(attempt));
-    try {
-      yield* peers.run(holder, request, signal);
-    } finally {
+    return () => {
       running.delete(attempt);
       if (running.size === 0 && attempts.get(holder) === running) attempts.delete(holder);
-    }
-  }
+    };
+  };
+
+  const runOn = (
+    holder: string,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncIterable<InferenceEvent> =>
+    holder === selfId ? local.run(request, signal) : peers.run(holder, request, signal);
 
   /** Unloads wherever it may be: a status can be a poll old, so every agent that has the file is asked. */
   async function* unload(
@@ -210,6 +208,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       const holder = pickHolder(candidates, request.id, excluded)?.id;
       if (holder === undefined) throw lastError ?? nobody(request.model, candidates);
       let begun = false;
+      const over = holder === selfId ? undefined : track(holder);
       try {
         for await (const event of runOn(holder, request, signal)) {
           if (!begun) onServedBy?.(holder);
@@ -230,6 +229,8 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
         } else {
           throw error;
         }
+      } finally {
+        over?.();
       }
     }
     throw lastError ?? nobody(request.model, []);

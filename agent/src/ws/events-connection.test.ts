@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ClusterEventValue } from '@ollamamax/api';
 import { WebSocket } from 'ws';
-import { agentValue, setUp, tearDown, track, until, type Client, type TestSocket } from './events-harness.ts';
+import {
+  agentValue,
+  setUp,
+  tearDown,
+  track,
+  until,
+  type Client,
+  type TestSocket,
+} from './events-harness.fixture.ts';
 
 const connect = (url: string): Client => track(new WebSocket(url, ['ollamamax.v1']) as TestSocket);
 

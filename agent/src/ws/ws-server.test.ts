@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { ApiError } from '@ollamamax/api';
 import { WebSocket, type ClientOptions } from 'ws';
-import { setUp, tearDown, track, until, type Client, type TestSocket } from './events-harness.ts';
+import { setUp, tearDown, track, until, type Client, type TestSocket } from './events-harness.fixture.ts';
 
 const connect = (url: string, protocols: string[] = ['ollamamax.v1'], options: ClientOptions = {}): Client =>
   track(new WebSocket(url, protocols, options) as TestSocket);

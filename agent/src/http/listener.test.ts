@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { expect, test } from '@jest/globals';
+import { Listener } from './listener.ts';
+
+test('a drain ends soon after the last answer, though clients would keep their connections for another request', async () => {
+  let answer: ServerResponse | undefined;
+  const listener = new Listener({
+    name: 'test',
+    address: '127.0.0.1:0',
+    handler: (_request, response) => {
+      response.write('first ');
+      answer = response;
+    },
+    headersMs: 5000,
+    requestMs: 5000,
+    maxConnections: 10,
+    onConnectionDropped: () => undefined,
+  });
+  await listener.start();
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const request = httpRequest({ host: '127.0.0.1', port: listener.port, agent });
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    await once(response, 'data');
+    const drained = listener.drain().then(() => 'drained');
+    answer?.end('last');
+    let rest = '';
+    for await (const part of response) rest += String(part);
+    expect(rest).toBe('last');
+    // Connections without a request are otherwise kept for 65 s.
+    const late = new Promise((resolve) => setTimeout(resolve, 30_000, 'late').unref());
+    expect(await Promise.race([drained, late])).toBe('drained');
+  } finally {
+    agent.destroy();
+    await listener.stop();
+  }
+}, 60_000);
