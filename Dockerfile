@@ -1,4 +1,6 @@
-# One agent. Any builder will do (BuildKit or the classic one): docker build -t ollamamax-agent .
+# Two images; any builder will do (BuildKit or the classic one):
+#   docker build -t ollamamax-agent .
+#   docker build -t ollamamax-operator --target operator .
 #
 # BASE_IMAGE brings Node 24 with its npm in the usual place beside it, and glibc with libstdc++. Nothing here runs
 # a shell, so that it may be as bare as that.
@@ -17,6 +19,38 @@ COPY agent/dashboard/package.json agent/dashboard/
 COPY test/package.json test/
 COPY scripts/docker-install.mjs scripts/
 
+FROM manifests AS operator-modules
+RUN ["node", "scripts/docker-install.mjs", "--omit=dev", "--omit=peer", \
+     "--workspace=api", "--workspace=common", "--workspace=operator"]
+
+# Before the stages of the agent: the classic builder makes every stage that stands above the one it is asked for.
+FROM ${BASE_IMAGE} AS operator
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=operator-modules /app/ ./
+COPY LICENSE ./
+COPY api/src/ api/src/
+COPY common/src/ common/src/
+COPY operator/src/ operator/src/
+COPY scripts/docker-compile-cache.mjs scripts/docker-warm-operator.mjs scripts/
+# Starts the operator as far as it gets without a cluster, as the user it will have: what it compiles stays in the
+# image, and an image that cannot start is not built.
+RUN ["node", "scripts/docker-warm-operator.mjs", "/app/.cache/node-compile"]
+ENV NODE_COMPILE_CACHE=/app/.cache/node-compile
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="OllamaMax operator" \
+      org.opencontainers.image.description="Makes clusters of agents that serve language models from custom resources of Kubernetes" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+USER 65532:65532
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "/app/operator/src/main.ts"]
+
 FROM manifests AS modules
 RUN ["node", "scripts/docker-install.mjs", "--omit=dev", "--omit=peer", \
      "--workspace=api", "--workspace=common", "--workspace=agent"]
@@ -29,7 +63,7 @@ COPY agent/dashboard/ agent/dashboard/
 WORKDIR /app/agent/dashboard
 RUN ["node", "/app/node_modules/vite/bin/vite.js", "build", "--logLevel", "warn"]
 
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS agent
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=modules /app/ ./
@@ -39,7 +73,7 @@ COPY agent/src/ agent/src/
 COPY --from=dashboard /app/agent/dashboard/dist/ agent/dashboard/dist/
 COPY LICENSE models/MODEL_CARD.md models/ollamamax-tiny-q8_0.gguf models/
 COPY manifests/container/node.yaml /etc/ollamamax/node.yaml
-COPY scripts/docker-warm.mjs scripts/
+COPY scripts/docker-compile-cache.mjs scripts/docker-warm.mjs scripts/
 # Starts the agent once, as the user it will have: what it compiles stays in the image, and an image that cannot
 # start is not built.
 RUN ["node", "scripts/docker-warm.mjs", "/app/.cache/node-compile"]

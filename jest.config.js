@@ -43,6 +43,8 @@ export default {
   maxWorkers: '50%',
   projects: [
     unit,
-    ...['conventions', 'contract', 'integration', 'e2e', 'clients', 'browser', 'container'].map(suite),
+    ...['conventions', 'contract', 'integration', 'e2e', 'clients', 'browser', 'container', 'cluster'].map(
+      suite,
+    ),
   ],
 };

@@ -35,6 +35,10 @@ function removeUnneeded() {
     join(modules, '.bin'),
   ];
   for (const path of unneeded) rmSync(path, { recursive: true, force: true });
+  // Only compilers and debuggers read these, and they are up to half of a package.
+  for (const path of readdirSync(modules, { recursive: true, encoding: 'utf8' })) {
+    if (/\.(d\.[cm]?ts|map)$/.test(path)) rmSync(join(modules, path), { recursive: true });
+  }
 }
 
 /** @param {string} folder */

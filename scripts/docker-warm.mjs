@@ -4,20 +4,17 @@
  * they have the same Node and user. Usage: `node scripts/docker-warm.mjs FOLDER`.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { folderOf, seal, user } from './docker-compile-cache.mjs';
 
-const user = 65532;
 const deadline = AbortSignal.timeout(120_000);
 const cache = process.argv[2];
 if (cache === undefined) throw new Error('Name the folder that keeps what Node compiles.');
 const data = '/data';
-for (const folder of [cache, data]) {
-  mkdirSync(folder, { recursive: true });
-  chownSync(folder, user, user);
-}
+for (const folder of [cache, data]) folderOf(user, folder);
 
 const [api, dashboard, metrics] = await Promise.all([freeAddress(), freeAddress(), freeAddress()]);
 const agent = spawn(process.execPath, ['agent/src/main.ts', '--config', '/etc/ollamamax/node.yaml'], {
@@ -47,21 +44,6 @@ const code = await Promise.race([ended, sleep(60_000, null, { ref: false })]);
 if (code !== 0) throw new Error(`The agent ended with code ${code ?? 'unknown'} after SIGTERM.`);
 for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true, force: true });
 seal(cache);
-
-/**
- * Gives it to root, to be read by all: whoever breaks into the agent must not be able to plant code for its next start.
- * @param {string} folder
- */
-function seal(folder) {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) seal(path);
-    else chmodSync(path, 0o644);
-    chownSync(path, 0, 0);
-  }
-  chmodSync(folder, 0o755);
-  chownSync(folder, 0, 0);
-}
 
 /** A build may share the host's network, where the usual ports may be taken. */
 async function freeAddress() {

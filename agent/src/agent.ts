@@ -2,8 +2,9 @@ import type { RequestListener } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ApiError, canonicalModelName, type AgentPhase, type NodeConfig } from '@ollamamax/api';
-import { Lifecycle, secureContextOptions, type Component, type Logger } from '@ollamamax/common';
+import { Lifecycle, type Component, type Logger } from '@ollamamax/common';
 import { createSessions } from './auth/sessions.ts';
+import { createDesiredIndex } from './catalog/desired-index.ts';
 import { createFileCatalog } from './catalog/file-catalog.ts';
 import { placeModels } from './catalog/placement.ts';
 import { formatListenAddress, isLoopbackHost, parseListenAddress } from './config/listen-address.ts';
@@ -34,8 +35,8 @@ import type { Peers } from './p2p/peers.ts';
 import { createPollingPeers } from './p2p/polling-peers.ts';
 import { createClusterView } from './scheduler/cluster-view.ts';
 import { createDispatcher } from './scheduler/dispatcher.ts';
-import { createLocalRunner } from './scheduler/local-runner.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { createLocalRunner, type LocalRunner } from './scheduler/local-runner.ts';
+import { openCertificates } from './tls/watched-tls.ts';
 import { createTicketStore } from './ws/ticket-store.ts';
 import { createEventsServer } from './ws/ws-server.ts';
 
@@ -87,18 +88,10 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     logger,
   });
 
-  let known: { readonly revision: number; readonly names: ReadonlySet<string> } = {
-    revision: -1,
-    names: new Set(),
-  };
-  const knownModels = (): ReadonlySet<string> => {
-    const { revision, models } = catalog.state();
-    if (known.revision !== revision)
-      known = { revision, names: new Set(models.map((model) => canonicalModelName(model.name))) };
-    return known.names;
-  };
+  const desired = createDesiredIndex(() => catalog.state());
 
-  const { api: tls, internal: internalTls } = await readTlsFiles(config);
+  const { api: tls, internal: internalTls } = await openCertificates(config, logger);
+  const certificates = [tls, internalTls].filter((watched) => watched !== undefined);
 
   const polling =
     internalTls === undefined
@@ -106,7 +99,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       : createPollingPeers({
           selfId,
           cluster: config.cluster.name,
-          tls: internalTls,
+          tls: internalTls.material,
           discovery:
             config.cluster.peersDns === undefined
               ? staticDiscovery(config.cluster.peers)
@@ -137,6 +130,10 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       };
     },
     settings: () => catalog.state().settings,
+    // An agent that lost its state knows no models until it is told of them; their files may still be there.
+    desired: () => (catalog.state().revision === 0 ? undefined : catalog.state().models),
+    inUse: (digest) => local.uses(digest),
+    onRetired: (name) => void engine.unload(name),
     logger,
   });
 
@@ -146,7 +143,8 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     resident: () => engine.resident(),
     peersOnline: () => peers.list().filter((peer) => peer.online).length,
     eventConnections: () => events.connections,
-    knownModels,
+    certificates: () => certificates,
+    knownModels: () => desired().priorities,
   });
 
   const engine: InferenceEngine =
@@ -159,6 +157,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       queueTimeoutMs: limits.queueSeconds * 1000,
       stallTimeoutMs: limits.writeStallSeconds * 2000,
       maxLoadedModels: () => catalog.state().settings.maxLoadedModels ?? 3,
+      priorityOf: (name) => desired().priorities.get(name) ?? Number.NEGATIVE_INFINITY,
       observer: metrics.engine,
       ...(options.runnerEnvironment === undefined ? {} : { environment: options.runnerEnvironment }),
     });
@@ -172,13 +171,14 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       dashboardUrl: config.advertise.dashboard ?? dashboardListener.url,
     }),
     catalogRevision: () => catalog.state().revision,
+    catalogHash: () => desired().hash,
     totals: () => metrics.totals,
     models: () => models.list(),
     resident: () => engine.resident(),
   });
   const status = () => reporter.status();
 
-  const local = createLocalRunner({ selfId, engine, models, accepting: () => accepting });
+  const local: LocalRunner = createLocalRunner({ selfId, engine, models, accepting: () => accepting });
   const dispatcher = createDispatcher({ selfId, engine, models, peers, catalog, local, phase: () => phase });
   const view = createClusterView({
     bootId: reporter.bootId,
@@ -260,7 +260,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       name,
       address,
       handler,
-      ...(secure && tls !== undefined ? { tls: secureContextOptions(tls) } : {}),
+      ...(secure && tls !== undefined ? { tls: tls.material } : {}),
       headersMs: limits.headersSeconds * 1000,
       requestMs: limits.bodySeconds * 1000,
       maxConnections: limits.connections,
@@ -295,7 +295,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       : createInternalServer({
           ...parseListenAddress(config.listen.internal),
           cluster: config.cluster.name,
-          tls: internalTls,
+          tls: internalTls.material,
           status,
           catalog,
           runLocal: (request, signal) => local.run(request, signal),
@@ -305,10 +305,20 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           limits: { connections: limits.connections, inferenceBodyBytes: limits.bodyBytes * 2 },
         });
 
+  tls?.onRenewed((material) => {
+    apiListener.renew(material);
+    dashboardListener.renew(material);
+  });
+  internalTls?.onRenewed((material) => {
+    internal?.renew(material);
+    polling?.renew(material);
+  });
+
   const preload: Component = createPreload(models, engine, () => catalog.state().models, logger);
   const components: Component[] = [
     metricsListener,
     catalog,
+    ...certificates,
     ...(users === undefined ? [] : [users]),
     reporter,
     { name: 'engine', stop: () => engine.stop() },

@@ -1,6 +1,7 @@
 export * from './config.ts';
 export * from './errors.ts';
 export * from './events.ts';
+export * from './kubernetes/index.ts';
 export * from './model-name.ts';
 export * from './names.ts';
 export * from './ports.ts';

@@ -6,4 +6,5 @@ export * from './lifecycle.ts';
 export * from './lock-file.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './password.ts';
 export * from './tls.ts';

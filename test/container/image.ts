@@ -18,12 +18,31 @@ import { docker } from './docker.ts';
 
 const certificates = '/etc/ssl/certs/ca-certificates.crt';
 
+export interface BuiltImage {
+  readonly name: string;
+  /** Image that it was built on. */
+  readonly base: string;
+}
+
+/** Builds the agent's image as everybody does: without naming a target. */
+export function buildAgentImage(): Promise<BuiltImage> {
+  return build('ollamamax-agent:test', []);
+}
+
+export function buildOperatorImage(): Promise<BuiltImage> {
+  return build('ollamamax-operator:test', ['--target=operator']);
+}
+
+/** Writes an image to a file (docker-archive), for nodes that cannot pull it. */
+export async function saveImage({ name }: BuiltImage, path: string): Promise<void> {
+  await docker(['save', `--output=${path}`, name], 5 * 60_000);
+}
+
 /**
- * Builds the image as everybody does, on a base image made from this machine: nothing is pulled.
- * OLLAMAMAX_BASE_IMAGE names another base, `node:24-bookworm-slim` for example, where images can be pulled.
+ * Nothing is pulled: the base image is made from this machine. OLLAMAMAX_BASE_IMAGE names another base,
+ * `node:24-bookworm-slim` for example, where images can be pulled.
  */
-export async function buildAgentImage(): Promise<{ readonly name: string; readonly base: string }> {
-  const name = 'ollamamax-agent:test';
+async function build(name: string, options: readonly string[]): Promise<BuiltImage> {
   const base = process.env.OLLAMAMAX_BASE_IMAGE ?? (await buildBaseImage());
   await docker(
     [
@@ -35,6 +54,7 @@ export async function buildAgentImage(): Promise<{ readonly name: string; readon
       `--build-arg=NPM_CONFIG_REGISTRY=${npmRegistry()}`,
       '--build-arg=REVISION=test',
       `--tag=${name}`,
+      ...options,
       root,
     ],
     15 * 60_000,

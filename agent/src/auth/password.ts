@@ -1,61 +1,5 @@
-import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ApiError } from '@ollamamax/api';
-
-/** Cost of a new hash: 19 MiB, two passes, one lane (OWASP's first choice for argon2id). */
-const cost = { memory: 19 * 1024, passes: 2, parallelism: 1 } as const;
-const saltBytes = 16;
-const tagBytes = 32;
-const maxPasswordBytes = 1024;
-const phc = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
-
-interface ParsedHash {
-  readonly memory: number;
-  readonly passes: number;
-  readonly parallelism: number;
-  readonly salt: Buffer;
-  readonly tag: Buffer;
-}
-
-/** Bounds keep a hash from a file from costing gigabytes. */
-const parseHash = (text: string): ParsedHash | undefined => {
-  const match = phc.exec(text);
-  if (match === null) return undefined;
-  const [, memory, passes, parallelism, salt = '', tag = ''] = match;
-  const parsed = {
-    memory: Number(memory),
-    passes: Number(passes),
-    parallelism: Number(parallelism),
-    salt: Buffer.from(salt, 'base64'),
-    tag: Buffer.from(tag, 'base64'),
-  };
-  const ok =
-    parsed.parallelism >= 1 &&
-    parsed.parallelism <= 8 &&
-    parsed.memory >= 8 * parsed.parallelism &&
-    parsed.memory <= 256 * 1024 &&
-    parsed.passes >= 1 &&
-    parsed.passes <= 16 &&
-    parsed.salt.length >= 8 &&
-    parsed.salt.length <= 64 &&
-    parsed.tag.length >= 16 &&
-    parsed.tag.length <= 64;
-  return ok ? parsed : undefined;
-};
-
-const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '');
-
-const derive = (password: Buffer, hash: Omit<ParsedHash, 'tag'>, tagLength: number): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const { memory, passes, parallelism, salt } = hash;
-    argon2(
-      'argon2id',
-      { message: password, nonce: salt, memory, passes, parallelism, tagLength },
-      (error, derived) => {
-        if (error === null) resolve(derived);
-        else reject(error);
-      },
-    );
-  });
+import { hashPassword, isUsablePassword, maxPasswordBytes, passwordMatches } from '@ollamamax/common';
 
 export interface PasswordHasherOptions {
   /** Hashes computed at the same time; each takes 19 MiB and a thread of the pool. */
@@ -78,35 +22,22 @@ export class PasswordHasher {
 
   /**
    * Hash of a new password with a fresh salt, as a PHC string.
-   * @throws ApiError invalid_request when the password is empty or longer than 1024 bytes
+   * @throws ApiError invalid_request when the password is empty or longer than 1024 bytes; login_throttled
    */
   async hash(password: string): Promise<string> {
-    const bytes = Buffer.from(password.normalize('NFC'));
-    if (bytes.length === 0 || bytes.length > maxPasswordBytes)
+    if (!isUsablePassword(password))
       throw new ApiError('invalid_request', `A password has 1 to ${maxPasswordBytes} bytes.`, {
         param: 'password',
       });
-    const salt = randomBytes(saltBytes);
-    const tag = await this.#inTurn(() => derive(bytes, { ...cost, salt }, tagBytes));
-    return `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${unpadded(salt)}$${unpadded(tag)}`;
+    return this.#inTurn(() => hashPassword(password));
   }
 
   /**
-   * Whether the password belongs to the hash. Without a hash (no such user) it takes as long and says no, so
-   * that the time of an answer does not tell which users exist.
+   * Whether the password belongs to the hash; without a hash it takes as long and says no.
    * @throws ApiError login_throttled when too many calls are waiting
    */
-  async verify(hash: string | undefined, password: string): Promise<boolean> {
-    const bytes = Buffer.from(password.normalize('NFC'));
-    if (bytes.length > maxPasswordBytes) return false;
-    const known = hash === undefined ? undefined : parseHash(hash);
-    const { tag, ...parameters } = known ?? {
-      ...cost,
-      salt: Buffer.alloc(saltBytes),
-      tag: Buffer.alloc(tagBytes),
-    };
-    const derived = await this.#inTurn(() => derive(bytes, parameters, tag.length));
-    return timingSafeEqual(derived, tag) && known !== undefined;
+  verify(hash: string | undefined, password: string): Promise<boolean> {
+    return this.#inTurn(() => passwordMatches(hash, password));
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

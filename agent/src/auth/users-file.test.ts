@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { UserRecord } from '@ollamamax/api';
-import { silentLogger } from '@ollamamax/common';
+import { formatYaml, hashPassword, silentLogger } from '@ollamamax/common';
+import { MountedFiles } from '../mounted-files.fixture.ts';
+import { PasswordHasher } from './password.ts';
 import { UsersFile, editUsers, parseUsers, readUsers } from './users-file.ts';
 
 const passwordHash = '$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
@@ -88,6 +90,42 @@ describe('watching', () => {
       expect(errors).toHaveLength(1);
     } finally {
       await users.stop();
+    }
+  });
+
+  test('follows a mounted Secret that is swapped as a whole', async () => {
+    const text = (...names: string[]): string =>
+      `users: [${names.map((name) => `{ name: ${name}, role: user, passwordHash: "${passwordHash}" }`).join()}]`;
+    const mounted = await MountedFiles.create({ 'users.yaml': text('a') });
+    // Polled once an hour: the notice of the system has to be enough.
+    const users = new UsersFile(mounted.path('users.yaml'), { logger: silentLogger, pollMs: 3_600_000 });
+    await users.start();
+    try {
+      for (const name of ['b', 'c', 'd']) {
+        await mounted.replace({ 'users.yaml': text('a', name) });
+        await eventually(() => users.find(name) !== undefined);
+        expect(users.find('a')).toBeDefined();
+      }
+    } finally {
+      await users.stop();
+      await mounted.remove();
+    }
+  });
+
+  test('lets a user in whose password was hashed elsewhere', async () => {
+    const hash = await hashPassword('a good password');
+    const mounted = await MountedFiles.create({
+      'users.yaml': formatYaml({ users: [{ name: 'admin', role: 'admin', passwordHash: hash }] }),
+    });
+    const users = new UsersFile(mounted.path('users.yaml'), { logger: silentLogger });
+    await users.start();
+    try {
+      const hasher = new PasswordHasher();
+      expect(await hasher.verify(users.find('admin')?.passwordHash, 'a good password')).toBe(true);
+      expect(await hasher.verify(users.find('admin')?.passwordHash, 'a bad password')).toBe(false);
+    } finally {
+      await users.stop();
+      await mounted.remove();
     }
   });
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { watch, type FSWatcher } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,10 +11,9 @@ import {
   type Component,
   type Logger,
 } from '@ollamamax/common';
+import { FileWatch } from '../file-watch.ts';
 
 const validate = compileValidator(UsersDocument);
-const pollMs = 30_000;
-const debounceMs = 100;
 const lockTimeoutMs = 5000;
 const maxFileBytes = 8 * 1024 * 1024;
 
@@ -127,63 +125,36 @@ export class UsersFile implements Component {
   readonly name = 'users-file';
   readonly #file: string;
   readonly #logger: Logger;
-  readonly #pollMs: number;
+  readonly #watch: FileWatch;
   #users: ReadonlyMap<string, UserRecord> = new Map();
   #contentHash = '';
   /** Last content that was refused, so that it is reported once and not with every poll. */
   #refusedHash = '';
-  #watcher: FSWatcher | undefined;
-  #poll: NodeJS.Timeout | undefined;
-  #debounce: NodeJS.Timeout | undefined;
-  #reloading: Promise<void> = Promise.resolve();
-  #stopped = false;
 
   constructor(file: string, options: { readonly logger: Logger; readonly pollMs?: number }) {
     this.#file = file;
     this.#logger = options.logger;
-    this.#pollMs = options.pollMs ?? pollMs;
+    this.#watch = new FileWatch({
+      what: 'The users file',
+      files: [file],
+      reload: () => this.#reload(),
+      ...options,
+    });
   }
 
   /** @throws ApiError config_invalid when the file cannot be used at the start */
   async start(): Promise<void> {
     this.#take(await readUsersText(this.#file));
-    this.#watch();
-    this.#poll = setInterval(() => this.#reloadSoon(), this.#pollMs).unref();
+    this.#watch.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#watcher?.close();
-    clearInterval(this.#poll);
-    clearTimeout(this.#debounce);
-    await this.#reloading;
+    await this.#watch.stop();
   }
 
   /** The user of this name; also a disabled one. */
   find(name: string): UserRecord | undefined {
     return this.#users.get(name);
-  }
-
-  /** The folder, not the file: replacing the file, as Kubernetes and our writer do, would end a watch on it. */
-  #watch(): void {
-    try {
-      this.#watcher = watch(dirname(this.#file), { persistent: false }, () => this.#reloadSoon());
-      this.#watcher.on('error', (error) => {
-        this.#watcher?.close();
-        this.#logger.warn('The users file is only polled: watching its folder failed.', { error });
-      });
-    } catch (error) {
-      this.#logger.warn('The users file is only polled: its folder cannot be watched.', { error });
-    }
-  }
-
-  /** Several changes in a row are read once; the first one sets the time, so that a busy folder delays nothing. */
-  #reloadSoon(): void {
-    if (this.#stopped || this.#debounce !== undefined) return;
-    this.#debounce = setTimeout(() => {
-      this.#debounce = undefined;
-      this.#reloading = this.#reloading.then(() => this.#reload());
-    }, debounceMs).unref();
   }
 
   async #reload(): Promise<void> {

@@ -47,6 +47,19 @@ describe('placeModels', () => {
     expect([...placeModels(named('Llama'), agents(9)).keys()]).toEqual(['llama:latest']);
   });
 
+  test('holds a model only where it may be, ranked as among all', () => {
+    const state = stateOf(200, 2);
+    const allowed = ['agent-1', 'agent-3', 'agent-7', 'agent-gone'];
+    const limited = { ...state, models: state.models.map((spec) => ({ ...spec, agents: allowed })) };
+    const everywhere = placeModels({ ...state, models: stateOf(200, 9).models }, agents(9));
+    for (const [name, holders] of placeModels(limited, agents(9))) {
+      const best = everywhere.get(name)?.filter((id) => allowed.includes(id)) ?? [];
+      expect(holders).toEqual(best.slice(0, 2));
+    }
+    const nowhere = { ...state, models: state.models.map((spec) => ({ ...spec, agents: [] })) };
+    expect([...placeModels(nowhere, agents(9)).values()].every((holders) => holders.length === 0)).toBe(true);
+  });
+
   test('spreads models evenly', () => {
     const models = 3000;
     for (const [count, replicas] of [

@@ -29,7 +29,8 @@ const affinity = (model: string, agent: string): number => {
  * Which agents hold which model, by rendezvous hashing: every agent computes the same from the same state,
  * and an agent that comes or goes moves only the models it gains or loses.
  * @param agentIds agents of the cluster in any order; duplicates count once
- * @returns agents by canonical model name, the best one first; all agents when there are fewer than replicas
+ * @returns agents by canonical model name, the best one first, out of those that may hold it; all of these when
+ * there are fewer than replicas
  */
 export const placeModels = (
   state: DesiredState,
@@ -39,7 +40,9 @@ export const placeModels = (
   return new Map(
     state.models.map((spec) => {
       const name = canonicalModelName(spec.name);
+      const allowed = spec.agents === undefined ? undefined : new Set(spec.agents);
       const ranked = agents
+        .filter((id) => allowed?.has(id) ?? true)
         .map((id) => ({ id, score: affinity(name, id) }))
         // The id decides between equal scores, so that no order of the input shows.
         .sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1));

@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { access, constants, readFile, stat } from 'node:fs/promises';
 import {
   agentIdentity,
@@ -8,7 +8,7 @@ import {
   type NodeConfig,
   type Problem,
 } from '@ollamamax/api';
-import { uriOfAltNames } from '@ollamamax/common';
+import { identityOf, keyMatches, parseCertificate } from '../tls/tls-problem.ts';
 import { hostScope, isWildcardHost, parseListenAddress, type Lookup } from './listen-address.ts';
 
 /** A problem that the schema cannot see; `code` when it is another error than config_invalid. */
@@ -45,22 +45,6 @@ const readSettingFile = async (path: string, file: string): Promise<FileCheck> =
   return message === undefined ? { text: await readFile(file, 'utf8') } : { problem: { path, message } };
 };
 
-const parsedCertificate = (pem: string): X509Certificate | undefined => {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
-};
-
-const keyMatches = (certificate: X509Certificate, pem: string): boolean | undefined => {
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(pem));
-  } catch {
-    return undefined;
-  }
-};
-
 /** Certificate and key: readable, PEM, belonging together, in their time. */
 const checkPair = async (
   prefix: string,
@@ -72,7 +56,7 @@ const checkPair = async (
   if ('problem' in cert) problems.push(cert.problem);
   if ('problem' in key) problems.push(key.problem);
   if ('problem' in cert) return { problems };
-  const certificate = parsedCertificate(cert.text);
+  const certificate = parseCertificate(cert.text);
   if (certificate === undefined) {
     problems.push({
       path: `${prefix}.certFile`,
@@ -124,13 +108,13 @@ const checkInternalTls = async (config: NodeConfig): Promise<Problem[]> => {
   const { problems, certificate } = await checkPair('internalTls', config.internalTls);
   const ca = await readSettingFile('internalTls.caFile', config.internalTls.caFile);
   if ('problem' in ca) problems.push(ca.problem);
-  else if (parsedCertificate(ca.text) === undefined)
+  else if (parseCertificate(ca.text) === undefined)
     problems.push({
       path: 'internalTls.caFile',
       message: `names ${config.internalTls.caFile}, which holds no PEM certificate`,
     });
   if (certificate !== undefined) {
-    const identity = uriOfAltNames(certificate.subjectAltName);
+    const identity = identityOf(certificate);
     const expected = agentIdentity(config.cluster.name, config.node.id);
     if (identity !== expected)
       problems.push({

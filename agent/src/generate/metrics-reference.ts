@@ -21,6 +21,7 @@ const agentMetricList = (): readonly Metric[] => {
     resident: () => new Map(),
     peersOnline: () => 0,
     eventConnections: () => 0,
+    certificates: () => [],
     knownModels: () => new Set(),
   });
   const types = new Map(registry.getMetricsAsArray().map((metric) => [metric.name, String(metric.type)]));

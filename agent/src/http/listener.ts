@@ -5,12 +5,11 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import type { SecureContextOptions } from 'node:tls';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { ApiError, errorCatalogue, type ErrorCode } from '@ollamamax/api';
-import type { Component } from '@ollamamax/common';
+import { secureContextOptions, type Component, type TlsMaterial } from '@ollamamax/common';
 import { formatListenAddress, isWildcardHost, parseListenAddress } from '../config/listen-address.ts';
 
 export interface ListenerOptions {
@@ -18,8 +17,8 @@ export interface ListenerOptions {
   /** host:port; an empty host means all addresses. */
   readonly address: string;
   readonly handler: RequestListener;
-  /** PEM certificate and key; plain HTTP without. */
-  readonly tls?: SecureContextOptions;
+  /** Plain HTTP without. */
+  readonly tls?: TlsMaterial;
   readonly headersMs: number;
   readonly requestMs: number;
   readonly maxConnections: number;
@@ -62,6 +61,7 @@ export class Listener implements Component {
   readonly name: string;
   readonly server: Server;
   readonly #options: ListenerOptions;
+  readonly #secure: HttpsServer | undefined;
 
   constructor(options: ListenerOptions) {
     this.name = options.name;
@@ -77,13 +77,14 @@ export class Listener implements Component {
       // Java's client and `curl --http2` offer h2c with their requests: who does not speak it goes on with HTTP/1.1.
       shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
     };
-    this.server =
+    this.#secure =
       options.tls === undefined
-        ? createHttpServer(serverOptions, options.handler)
+        ? undefined
         : createHttpsServer(
-            { ...serverOptions, ...options.tls, handshakeTimeout: options.headersMs },
+            { ...serverOptions, ...secureContextOptions(options.tls), handshakeTimeout: options.headersMs },
             options.handler,
           );
+    this.server = this.#secure ?? createHttpServer(serverOptions, options.handler);
     this.server.maxConnections = options.maxConnections;
     this.server.on('clientError', answerClientError);
     this.server.on('drop', options.onConnectionDropped);
@@ -101,6 +102,11 @@ export class Listener implements Component {
     const name = isWildcardHost(host) ? hostname() : host;
     const scheme = this.#options.tls === undefined ? 'http' : 'https';
     return `${scheme}://${formatListenAddress({ host: name, port: this.port })}`;
+  }
+
+  /** Shows new connections another certificate; those that are there go on with theirs. */
+  renew(material: TlsMaterial): void {
+    this.#secure?.setSecureContext(secureContextOptions(material));
   }
 
   /** @throws ApiError port_in_use, config_invalid */

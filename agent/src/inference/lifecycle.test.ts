@@ -121,6 +121,24 @@ describe('loading and unloading', () => {
     expect([...engine.resident().keys()]).toEqual(['b:latest']);
   });
 
+  test('a running request goes on when the file of its model is removed and the model is to leave memory', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'removed-'));
+    const path = join(folder, 'model.gguf');
+    await writeFile(path, tinyBytes());
+    use({ creditWindow: 1 });
+    const events = engine.run(tinyModel({ path }), endless(), never)[Symbol.asyncIterator]();
+    await events.next();
+    await rm(folder, { recursive: true });
+    let left = false;
+    const unloaded = engine.unload(name).then(() => (left = true));
+    for (let count = 0; count < 50; count += 1)
+      expect((await events.next()).value).toMatchObject({ type: 'text' });
+    expect(left).toBe(false);
+    await events.return?.();
+    await unloaded;
+    expect(engine.resident().size).toBe(0);
+  });
+
   test('too little memory is said with the arithmetic', async () => {
     use({ availableMemory: () => Promise.resolve(1_000_000) });
     await expect(ask(engine, chat('Hello!'))).rejects.toMatchObject({

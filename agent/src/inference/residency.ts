@@ -13,16 +13,24 @@ export interface Resident {
   evict(): Promise<void>;
 }
 
-/** Decides who may be in memory: at most so many models, loaded one at a time, idle ones leave first. */
+export interface ResidencyOptions<R> {
+  readonly all: () => Iterable<R>;
+  readonly maxLoaded: () => number;
+  /** Asked when room is needed, so that a change counts without a request. */
+  readonly priority: (resident: R) => number;
+}
+
+/**
+ * Decides who may be in memory: at most so many models, loaded one at a time. Idle ones make room, those of lower
+ * priority first, among equals the one used longest ago; priority never keeps a model out of memory.
+ */
 export class Residency<R extends Resident> {
-  readonly #all: () => Iterable<R>;
-  readonly #maxLoaded: () => number;
+  readonly #options: ResidencyOptions<R>;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting: (() => void)[] = [];
 
-  constructor(all: () => Iterable<R>, maxLoaded: () => number) {
-    this.#all = all;
-    this.#maxLoaded = maxLoaded;
+  constructor(options: ResidencyOptions<R>) {
+    this.#options = options;
   }
 
   /** Something has become idle, unloaded or unwanted. */
@@ -52,19 +60,24 @@ export class Residency<R extends Resident> {
   async #makeRoom(resident: R, shortage: () => Promise<ApiError | undefined>): Promise<boolean> {
     for (;;) {
       if (!resident.wanted) return false;
-      const others = [...this.#all()].filter((other) => other !== resident && other.holdsRunner);
-      const full = others.length >= Math.max(1, this.#maxLoaded());
+      const others = [...this.#options.all()].filter((other) => other !== resident && other.holdsRunner);
+      const full = others.length >= Math.max(1, this.#options.maxLoaded());
       const error = full ? undefined : await shortage();
       if (!full && error === undefined) return true;
       const victim = others
         .filter((other) => other.evictable)
         .reduce<R | undefined>(
-          (old, other) => (old && old.lastUsed <= other.lastUsed ? old : other),
+          (first, other) => (first === undefined || this.#leavesBefore(other, first) ? other : first),
           undefined,
         );
       if (victim !== undefined) await victim.evict();
       else if (error !== undefined) throw error;
       else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+  }
+
+  #leavesBefore(a: R, b: R): boolean {
+    const [one, other] = [this.#options.priority(a), this.#options.priority(b)];
+    return one === other ? a.lastUsed < b.lastUsed : one < other;
   }
 }

@@ -21,6 +21,8 @@ export interface RunnerEngineOptions {
   /** Longest wait for a free slot. */
   readonly queueTimeoutMs: number;
   readonly maxLoadedModels: () => number;
+  /** Models of lower priority leave memory first, by canonical name; equal for all when left out. */
+  readonly priorityOf?: (model: string) => number;
   /** Program of the runner; the one beside this file when left out. */
   readonly runnerModule?: URL;
   /** The whole environment of runners; see `runnerEnvironment`. Empty when left out. */
@@ -67,7 +69,11 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
   const environment = options.environment ?? {};
   const module = options.runnerModule ?? new URL('./runner/main.ts', import.meta.url);
   const hosts = new Map<string, ModelHost>();
-  const residency = new Residency<ModelHost>(() => hosts.values(), options.maxLoadedModels);
+  const residency = new Residency<ModelHost>({
+    all: () => hosts.values(),
+    maxLoaded: options.maxLoadedModels,
+    priority: ({ name }) => options.priorityOf?.(name) ?? 0,
+  });
   let stopped = false;
 
   const specFor = (model: EngineModel, contextSize: number): LoadSpec => ({

@@ -71,6 +71,8 @@ export interface InternalServer extends Component {
   stop(signal?: AbortSignal): Promise<void>;
   /** Where it listens; only after start. */
   address(): AddressInfo;
+  /** New connections get this certificate and are checked by these authorities; those that are there go on. */
+  renew(material: TlsMaterial): void;
 }
 
 interface Exchange {
@@ -287,5 +289,6 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
       await closed;
     },
     address: () => server.address() as AddressInfo,
+    renew: (material) => server.setSecureContext(secureContextOptions(material)),
   };
 };

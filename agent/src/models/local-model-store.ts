@@ -12,7 +12,8 @@ import {
 } from '@ollamamax/api';
 import type { Component, Logger } from '@ollamamax/common';
 import type { EngineModel } from '../inference/engine.ts';
-import { BlobDirectory } from './blob-directory.ts';
+import { BlobDirectory, type Standing } from './blob-directory.ts';
+import { desiredFiles } from './desired-files.ts';
 import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
 import { Limiter } from './limiter.ts';
 import { modelInfo, readModelFacts } from './model-facts.ts';
@@ -29,6 +30,12 @@ export interface ModelStoreOptions {
   /** Gives notice of changes of `placed` or `settings`. Returns the unsubscribe function. */
   readonly onPlacedChange: (listener: () => void) => () => void;
   readonly settings: () => ClusterSettings;
+  /** All models of the cluster; undefined as long as they are not known, and then no file is removed. */
+  readonly desired: () => readonly ModelSpec[] | undefined;
+  /** Whether a request still needs the file of this digest, though its model may be gone. */
+  readonly inUse?: (digest: string) => boolean;
+  /** A model is no longer placed here, or is to be made from other bytes. Canonical name. */
+  readonly onRetired?: (name: string) => void;
   readonly logger: Logger;
   readonly limits?: Partial<LocalModelStoreLimits>;
 }
@@ -36,13 +43,11 @@ export interface ModelStoreOptions {
 export interface LocalModelStoreLimits extends ModelStoreLimits {
   /** Files downloaded or hashed at a time. */
   readonly concurrency: number;
-  /** How long the file of a model that is no longer placed here is kept, in case it comes back. */
+  /** How long the file of a model that other agents hold now is kept, in case it comes back. */
   readonly unusedBlobMs: number;
-  /** Age at which what is left of a broken download is removed. */
-  readonly stalePartialMs: number;
+  /** How long the file of a model that is no longer asked for is kept. */
+  readonly goneBlobMs: number;
 }
-
-const day = 24 * 60 * 60 * 1000;
 
 const defaultLimits: LocalModelStoreLimits = {
   concurrency: 2,
@@ -54,7 +59,7 @@ const defaultLimits: LocalModelStoreLimits = {
   maxRedirects: 10,
   reserveBytes: 64 * 1024 * 1024,
   unusedBlobMs: 10 * 60_000,
-  stalePartialMs: 7 * day,
+  goneBlobMs: 10_000,
 };
 
 const defaults = { contextSize: 4096, parallel: 4, maxQueue: 512, keepAliveSeconds: 300 } as const;
@@ -76,9 +81,11 @@ class LocalModelStore implements ModelStore, Component {
   readonly #models = new Map<string, PlacedModel>();
   readonly #listeners = new Set<() => void>();
   readonly #stopping = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
   #unsubscribe: (() => void) | undefined;
   #sweeper: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
+  #markedFor: readonly ModelSpec[] | undefined;
 
   constructor(options: ModelStoreOptions) {
     this.#options = options;
@@ -93,7 +100,7 @@ class LocalModelStore implements ModelStore, Component {
     await mkdir(this.#blobs.path, { recursive: true });
     await mkdir(this.#options.dataDir, { recursive: true });
     await this.#cache.load();
-    await this.#blobs.removeStalePartials(this.#wantedDigests(this.#options.placed()), this.#limits.stalePartialMs);
+    await this.#blobs.load();
     this.#unsubscribe = this.#options.onPlacedChange(() => this.#reconcile());
     this.#reconcile();
     this.#sweeper = setInterval(() => this.#sweep(), this.#limits.checkMs);
@@ -101,11 +108,13 @@ class LocalModelStore implements ModelStore, Component {
 
   async stop(): Promise<void> {
     this.#unsubscribe?.();
+    this.#stopped.abort();
     clearInterval(this.#sweeper);
     for (const model of this.#models.values()) this.#retire(model);
     this.#models.clear();
     await this.#sweeping;
     await Promise.all(this.#stopping);
+    await this.#blobs.settled();
   }
 
   list(): readonly ModelStatus[] {
@@ -185,10 +194,6 @@ class LocalModelStore implements ModelStore, Component {
     }
   }
 
-  #wantedDigests(specs: readonly ModelSpec[]): Set<string> {
-    return new Set(specs.flatMap((spec) => ('http' in spec.source && spec.sha256 !== undefined ? [spec.sha256] : [])));
-  }
-
   #reconcile(): void {
     const wanted = new Map(this.#options.placed().map((spec) => [canonicalModelName(spec.name), spec]));
     // Notices come with every look at the peers: most change nothing.
@@ -204,6 +209,7 @@ class LocalModelStore implements ModelStore, Component {
       } else {
         this.#models.delete(name);
         this.#retire(model);
+        this.#options.onRetired?.(name);
         changed = true;
       }
     }
@@ -222,7 +228,17 @@ class LocalModelStore implements ModelStore, Component {
       model.start();
       changed = true;
     }
+    const desired = this.#options.desired();
+    if (changed || desired !== this.#markedFor) this.#markKept();
+    this.#markedFor = desired;
     if (changed) this.#notify();
+  }
+
+  /** Marks downloads that are to stay while their models, which say so, are still known. */
+  #markKept(): void {
+    const placed = desiredFiles([...this.#models.values()].map((model) => model.spec)).downloads;
+    for (const [digest, keep] of desiredFiles(this.#options.desired() ?? []).downloads)
+      if (!keep || placed.has(digest)) this.#blobs.keep(digest, keep);
   }
 
   #retire(model: PlacedModel): void {
@@ -230,26 +246,50 @@ class LocalModelStore implements ModelStore, Component {
     this.#stopping.add(stopped);
   }
 
-  async #heavy<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  #heavy<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#exclusive(key, signal, () => this.#work.run(signal, work));
+  }
+
+  async #exclusive<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const keyed = this.#keyed.get(key) ?? new Limiter(1);
     this.#keyed.set(key, keyed);
     try {
-      return await keyed.run(signal, () => this.#work.run(signal, work));
+      return await keyed.run(signal, work);
     } finally {
       if (keyed.idle) this.#keyed.delete(key);
     }
   }
 
   #sweep(): void {
-    const wanted = this.#wantedDigests([...this.#models.values()].map((model) => model.spec));
     this.#sweeping = this.#sweeping.then(async () => {
+      const desired = this.#options.desired();
+      if (desired === undefined || this.#stopped.signal.aborted) return;
       try {
-        for (const path of await this.#blobs.removeUnused(wanted, this.#limits.unusedBlobMs))
-          await this.#cache.delete(path);
+        const { unusedBlobMs, goneBlobMs } = this.#limits;
+        const { inPlace } = desiredFiles(desired);
+        const removed = await this.#blobs.removeUnused({
+          standing: (digest) => this.#standing(digest),
+          inPlace: (path) => inPlace.has(path),
+          waitMs: { elsewhere: unusedBlobMs, gone: goneBlobMs },
+          exclusive: (digest, work) => this.#exclusive(digest, this.#stopped.signal, work),
+        });
+        for (const path of removed) await this.#cache.delete(path);
       } catch (error) {
-        this.#logger.warn('Unused model files could not be removed.', { error });
+        if (!this.#stopped.signal.aborted)
+          this.#logger.warn('Unused model files could not be removed.', { error });
       }
     });
+  }
+
+  /** Asked anew for each file: models come and go while others are removed. */
+  #standing(digest: string): Standing {
+    const placed = [...this.#models.values()].some(
+      ({ spec }) => 'http' in spec.source && spec.sha256 === digest,
+    );
+    const desired = this.#options.desired();
+    const unsure = desired === undefined || this.#stopped.signal.aborted;
+    if (placed || unsure || this.#options.inUse?.(digest) === true) return 'used';
+    return desired.some((spec) => 'http' in spec.source && spec.sha256 === digest) ? 'elsewhere' : 'gone';
   }
 }
 

@@ -10,8 +10,9 @@ export interface AgentMetricsSources {
   resident(): ReadonlyMap<string, ResidentModel>;
   peersOnline(): number;
   eventConnections(): number;
+  certificates(): readonly { readonly use: string; readonly expiresAt: Date }[];
   /** Names the cluster knows; any other model label becomes `other`, so that series stay bounded. */
-  knownModels(): ReadonlySet<string>;
+  knownModels(): { has(model: string): boolean };
 }
 
 /** Totals since the start, for the status of this agent and its rates. */
@@ -276,6 +277,15 @@ export class AgentMetrics {
       target.set(sources.peersOnline()),
     );
     gauge('events_connections', 'Open WebSockets.', [], (target) => target.set(sources.eventConnections()));
+    gauge(
+      'certificate_expiry_timestamp_seconds',
+      'When the certificate in use ends, as Unix time: that for clients (api), that between agents (internal).',
+      ['use'],
+      (target) => {
+        for (const { use, expiresAt } of sources.certificates())
+          target.set({ use }, expiresAt.getTime() / 1000);
+      },
+    );
     gauge('build_info', 'Version of the agent.', ['version', 'node', 'agent'], (target) => {
       target.set({ version, node: process.version, agent: sources.agentId }, 1);
     });

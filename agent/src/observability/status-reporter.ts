@@ -17,6 +17,7 @@ export interface StatusSources {
   phase(): AgentPhase;
   urls(): { readonly apiUrl: string; readonly dashboardUrl?: string };
   catalogRevision(): number;
+  catalogHash(): string;
   totals(): AgentTotals;
   models(): readonly ModelStatus[];
   resident(): ReadonlyMap<string, ResidentModel>;
@@ -84,6 +85,7 @@ export class StatusReporter implements Component {
       apiUrl,
       ...(dashboardUrl === undefined ? {} : { dashboardUrl }),
       catalogRevision: sources.catalogRevision(),
+      catalogHash: sources.catalogHash(),
       load: {
         inFlight,
         queued,

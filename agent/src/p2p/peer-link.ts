@@ -12,8 +12,11 @@ import type { PeerAddress } from './discovery.ts';
 export interface PeerLinkOptions {
   readonly target: PeerAddress;
   readonly cluster: string;
-  /** Made once: parsing certificates anew for each connection would cost more than the handshake. */
-  readonly secureContext: SecureContext;
+  /**
+   * For new connections. Always the same until certificates change: parsing them anew for each connection would
+   * cost more than the handshake.
+   */
+  readonly secureContext: () => SecureContext;
   /** Milliseconds for connecting, TLS included. */
   readonly connectMs: number;
   /** Most streams at a time to this peer. */
@@ -82,14 +85,24 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       const identity = readIdentity(cluster, uri);
       return identity?.kind === 'agent' && (expected === undefined || identity.id === expected);
     });
-  const agents = new Map<string, Agent>();
+  const agents = new Map<string, { readonly agent: Agent; readonly context: SecureContext }>();
+  /** With connections of earlier certificates, until the last of them has done its work. */
+  const retired = new Set<Agent>();
+  const retire = (agent: Agent): void => {
+    agent.maxFreeSockets = 0;
+    for (const idle of Object.values(agent.freeSockets)) for (const socket of idle ?? []) socket.destroy();
+    for (const old of retired) if (Object.keys(old.sockets).length === 0) retired.delete(old);
+    retired.add(agent);
+  };
   // The check belongs to the agent: Node never keeps a connection whose request brought a check of its own.
   const agentFor = (stream: boolean, expected: string | undefined): Agent => {
     const key = `${stream ? 'stream' : 'control'} ${expected ?? ''}`;
+    const context = options.secureContext();
     const existing = agents.get(key);
-    if (existing !== undefined) return existing;
+    if (existing?.context === context) return existing.agent;
+    if (existing !== undefined) retire(existing.agent);
     const agent = new Agent({
-      secureContext: options.secureContext,
+      secureContext: context,
       checkServerIdentity: accept(expected),
       keepAlive: true,
       // Resumed sessions skip the check of who is at the other end.
@@ -98,7 +111,7 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       maxSockets: stream ? options.maxStreams : 4,
       maxFreeSockets: stream ? 64 : 2,
     });
-    agents.set(key, agent);
+    agents.set(key, { agent, context });
     return agent;
   };
 
@@ -124,7 +137,7 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
           ? { agent: agentFor(call.stream === true, expected) }
           : {
               agent: false,
-              secureContext: options.secureContext,
+              secureContext: options.secureContext(),
               checkServerIdentity: accept(expected),
             }),
         host: target.host,
@@ -208,7 +221,8 @@ export const createPeerLink = (options: PeerLinkOptions): PeerLink => {
       }
     },
     close: () => {
-      for (const agent of agents.values()) agent.destroy();
+      for (const { agent } of agents.values()) agent.destroy();
+      for (const agent of retired) agent.destroy();
     },
   };
 };

@@ -71,11 +71,16 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const visiblePart = ({ load: _load, resources: _resources, ...rest }: AgentStatus): string =>
   JSON.stringify(rest);
 
+export interface PollingPeers extends Peers, Component {
+  /** New connections use these certificates; those that are there go on with theirs. */
+  renew(material: TlsMaterial): void;
+}
+
 /** Peers behind mutual TLS, asked for their status about once a second. */
-export const createPollingPeers = (options: PollingPeersOptions): Peers & Component => {
+export const createPollingPeers = (options: PollingPeersOptions): PollingPeers => {
   const limits = { ...defaultPollingLimits, ...options.limits };
   const { catalog, log, pollMs, selfId } = options;
-  const secureContext = createSecureContext(secureContextOptions(options.tls));
+  let secureContext = createSecureContext(secureContextOptions(options.tls));
   const entries = new Map<string, Entry>();
   const listeners = new Set<() => void>();
   const stopped = new AbortController();
@@ -207,7 +212,7 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
       link: createPeerLink({
         target,
         cluster: options.cluster,
-        secureContext,
+        secureContext: () => secureContext,
         connectMs: limits.connectMs,
         maxStreams: limits.maxStreams,
       }),
@@ -338,6 +343,9 @@ export const createPollingPeers = (options: PollingPeersOptions): Peers & Compon
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    renew: (material) => {
+      secureContext = createSecureContext(secureContextOptions(material));
     },
     run: (peerId, request, signal) =>
       streamInference({ peerId, peer: () => entryOf(peerId), request, signal, limits }),

@@ -69,8 +69,11 @@ export const mergeModels = (
     self,
     ...peers.flatMap((peer) => (peer.online && peer.status !== undefined ? [peer.status] : [])),
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const members = [self.id, ...peers.map((peer) => peer.id)];
   return desired.models
     .map((spec): ModelEventValue => {
+      const allowed = spec.agents === undefined ? undefined : new Set(spec.agents);
+      const candidates = members.filter((id) => allowed?.has(id) ?? true).length;
       const name = canonicalModelName(spec.name);
       const copies = online.flatMap((agent) =>
         agent.models.filter((model) => model.name === name).map((model) => ({ id: agent.id, model })),
@@ -89,7 +92,7 @@ export const mergeModels = (
         name,
         ...(digest === undefined ? {} : { digest }),
         sizeBytes: byTrust[0]?.sizeBytes ?? 0,
-        replicasDesired: Math.min(spec.replicas ?? defaultReplicas, peers.length + 1),
+        replicasDesired: Math.min(spec.replicas ?? defaultReplicas, candidates),
         replicasReady: byTrust.filter((model) => model.state === 'ready').length,
         ...(details === undefined ? {} : { details }),
         ...(modifiedAt === undefined ? {} : { modifiedAt }),

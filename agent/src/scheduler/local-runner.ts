@@ -19,6 +19,8 @@ export interface LocalRunner {
   run(request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
   /** Requests it works on now, waiting ones included. */
   active(): number;
+  /** Whether one of these needs the file of this digest. */
+  uses(digest: string): boolean;
 }
 
 const unloadWaitMs = 5000;
@@ -26,6 +28,13 @@ const unloadWaitMs = 5000;
 export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
   const { engine, models } = options;
   let active = 0;
+  const digests = new Map<string, number>();
+  const count = (digest: string, by: 1 | -1): void => {
+    active += by;
+    const requests = (digests.get(digest) ?? 0) + by;
+    if (requests === 0) digests.delete(digest);
+    else digests.set(digest, requests);
+  };
 
   const notReady = (name: string): ApiError => {
     const status = models.list().find((model) => model.name === name);
@@ -56,13 +65,13 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
     if (!options.accepting()) throw new ApiError('agent_draining', undefined, { retryAfterSeconds: 1 });
     const model = models.get(request.model);
     if (model === undefined) throw notReady(request.model);
-    active += 1;
+    count(model.digest, 1);
     try {
       yield* engine.run(model, request, signal);
     } finally {
-      active -= 1;
+      count(model.digest, -1);
     }
   }
 
-  return { run, active: () => active };
+  return { run, active: () => active, uses: (digest) => digests.has(digest) };
 };

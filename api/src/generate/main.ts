@@ -2,7 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiReference } from './api-reference.ts';
+import { conditionReference } from './condition-reference.ts';
 import { configurationReference } from './configuration-reference.ts';
+import { customResourceReference } from './custom-resource-reference.ts';
 import { errorReference } from './error-reference.ts';
 import { eventReference } from './event-reference.ts';
 import { internalReference } from './internal-reference.ts';
@@ -18,6 +20,8 @@ const documents: Readonly<Record<string, string>> = {
   'docs/reference/ports-and-names.md': namesReference(),
   'docs/reference/events.md': eventReference(),
   'docs/reference/internal-api.md': internalReference(),
+  'docs/reference/custom-resources.md': customResourceReference(),
+  'docs/reference/conditions.md': conditionReference(),
 };
 
 const locate = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));

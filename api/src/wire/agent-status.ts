@@ -63,6 +63,13 @@ export const AgentStatus = Type.Object({
   apiUrl: Type.String(),
   dashboardUrl: Type.Optional(Type.String()),
   catalogRevision: Type.Integer(),
+  catalogHash: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-f]{64}$',
+      description:
+        'SHA-256 of models and settings of the desired state it has (canonicalDesiredState); agents before it do not say.',
+    }),
+  ),
   load: Type.Object({
     /** Requests this agent's runners work on or hold in their queues. */
     inFlight: Type.Integer(),

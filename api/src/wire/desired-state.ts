@@ -60,6 +60,29 @@ export const ModelSpec = Type.Object(
       Type.String({ maxLength: 65536, description: "Jinja chat template used instead of the file's own." }),
     ),
     parameters: Type.Optional(ModelParameters),
+    agents: Type.Optional(
+      Type.Array(
+        Type.String({ pattern: '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$', description: 'Id of an agent.' }),
+        {
+          maxItems: 1000,
+          description: 'Agents that may hold the model; left out: all, empty: none.',
+        },
+      ),
+    ),
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: -1000,
+        maximum: 1000,
+        default: 0,
+        description: 'Models of lower priority leave the memory of an agent first.',
+      }),
+    ),
+    keepFiles: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Keep what was downloaded when the model is removed from the desired state.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -115,3 +138,35 @@ export const DesiredState = Type.Object(
   { additionalProperties: false },
 );
 export type DesiredState = Static<typeof DesiredState>;
+
+const canonicalJson = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalJson(field)}`).join(',')}}`;
+};
+
+const withoutDefaults = (
+  value: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, object>>,
+): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(value).filter(
+      ([name, field]) => (fields[name] as { readonly default?: unknown } | undefined)?.default !== field,
+    ),
+  );
+
+/**
+ * Models and settings as one text that is the same for states that ask for the same: fields are sorted, models
+ * too, and a default that is written out counts as left out, so that one who knows a newer default agrees with
+ * one who does not. `AgentStatus.catalogHash` is the SHA-256 of it.
+ */
+export const canonicalDesiredState = (state: Omit<DesiredState, 'revision'>): string => {
+  const models = state.models
+    .map((model) => canonicalJson(withoutDefaults(model, ModelSpec.properties)))
+    .sort();
+  const settings = canonicalJson(withoutDefaults(state.settings, ClusterSettings.properties));
+  return `{"models":[${models.join(',')}],"settings":${settings}}`;
+};

@@ -1,0 +1,478 @@
+import { Type, type Static } from 'typebox';
+import type { Immutable } from '../immutable.ts';
+import { oneOf } from '../one-of.ts';
+import {
+  Condition,
+  keyedList,
+  listPassedOn,
+  objectName,
+  passedOn,
+  quantities,
+  quantity,
+  rules,
+  stringMap,
+  type ObjectMeta,
+} from './schema.ts';
+
+const SecretKeyReference = (description: string) =>
+  Type.Object(
+    {
+      name: objectName({ description: 'Name of the Secret, in the namespace of the cluster.' }),
+      key: Type.String({ minLength: 1, maxLength: 253, description: 'Key in the Secret.' }),
+    },
+    { description },
+  );
+
+/** What a person asks of a cluster of agents. Everything has a default: `spec: {}` is a cluster of three. */
+export const OllamaClusterSpec = Type.Object(
+  {
+    replicas: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 3,
+      description: 'Number of agents. Three or more go on serving while one of them is away.',
+    }),
+    image: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 512,
+        pattern: '^[^\\s]+$',
+        description: "Image of the agents. Left out, the operator's own release of it.",
+      }),
+    ),
+    imagePullPolicy: Type.Optional(
+      oneOf(['Always', 'IfNotPresent', 'Never'], { description: 'When nodes fetch the image.' }),
+    ),
+    imagePullSecrets: Type.Optional(
+      keyedList(
+        Type.Object(
+          { name: objectName({ description: 'Name of the Secret.' }) },
+          { description: 'One Secret with credentials of a registry.' },
+        ),
+        ['name'],
+        { maxItems: 16, description: 'Secrets with credentials for the registry of the image.' },
+      ),
+    ),
+    resources: Type.Object(
+      {
+        requests: quantities({
+          description: 'What a node must have free for an agent.',
+          default: { cpu: '500m', memory: '1Gi' },
+        }),
+        limits: Type.Optional(
+          quantities({
+            description:
+              'What an agent may use at most. Agents look at the memory limit before they load a model.',
+          }),
+        ),
+      },
+      { default: {}, description: 'CPU and memory of each agent, without GPUs.' },
+    ),
+    gpu: Type.Optional(
+      Type.Object(
+        {
+          vendor: oneOf(['nvidia', 'amd', 'intel'], {
+            default: 'nvidia',
+            description: 'Whose device plugin runs on the nodes; decides the name of the resource.',
+          }),
+          resourceName: Type.Optional(
+            Type.String({
+              minLength: 3,
+              maxLength: 253,
+              pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$',
+              description: 'Name of the resource when it is not the usual one, for example a MIG slice.',
+            }),
+          ),
+          count: Type.Integer({
+            minimum: 1,
+            maximum: 16,
+            default: 1,
+            description: 'Devices per agent.',
+          }),
+        },
+        { description: 'GPUs of each agent. Left out, agents compute on the CPU.' },
+      ),
+    ),
+    storage: Type.Object(
+      {
+        size: quantity({
+          default: '20Gi',
+          description: 'Size of the volume that each agent keeps its models and state on. It may grow.',
+        }),
+        className: Type.Optional(
+          objectName({ description: "StorageClass of the volumes. Left out, the cluster's default." }),
+        ),
+        ephemeral: Type.Boolean({
+          default: false,
+          description: 'Use no volumes: models are fetched anew after each restart of a pod.',
+        }),
+        retention: oneOf(['Retain', 'Delete'], {
+          default: 'Retain',
+          description: 'What happens to the volumes when the OllamaCluster is deleted.',
+        }),
+      },
+      {
+        default: {},
+        description: 'Where agents keep their models and state.',
+        ...rules(
+          {
+            rule: 'has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)',
+            message: 'storage.className cannot be changed: create another OllamaCluster',
+            fieldPath: '.className',
+          },
+          {
+            rule: 'self.ephemeral == oldSelf.ephemeral',
+            message: 'storage.ephemeral cannot be changed: create another OllamaCluster',
+            fieldPath: '.ephemeral',
+          },
+          {
+            rule: '!(self.ephemeral && has(self.className))',
+            message: 'storage.className has no meaning with storage.ephemeral: leave one of them out',
+            fieldPath: '.className',
+          },
+          {
+            rule: 'quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0',
+            message: 'storage.size may grow but not shrink',
+            fieldPath: '.size',
+          },
+          {
+            rule: 'quantity(string(self.size)).isGreaterThan(quantity("0"))',
+            message: 'storage.size must be more than nothing',
+            fieldPath: '.size',
+          },
+        ),
+      },
+    ),
+    service: Type.Object(
+      {
+        type: oneOf(['ClusterIP', 'NodePort', 'LoadBalancer'], {
+          default: 'ClusterIP',
+          description: 'Type of the Service that clients use.',
+        }),
+        annotations: Type.Optional(
+          stringMap({ maxProperties: 64, description: 'Annotations of the Service.' }),
+        ),
+      },
+      { default: {}, description: 'The Service that clients use.' },
+    ),
+    ingress: Type.Object(
+      {
+        enabled: Type.Boolean({ default: false, description: 'Whether there is an Ingress.' }),
+        host: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 253,
+            pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+            description: 'Host name that clients use.',
+          }),
+        ),
+        className: Type.Optional(
+          objectName({ description: "IngressClass. Left out, the cluster's default one." }),
+        ),
+        tlsSecretName: Type.Optional(
+          objectName({ description: 'Secret with the certificate of the host; without it plain HTTP.' }),
+        ),
+        annotations: Type.Optional(
+          stringMap({
+            maxProperties: 64,
+            description: 'Annotations of the Ingress; they win over those the operator sets for streams.',
+          }),
+        ),
+      },
+      {
+        default: {},
+        description: 'Way in from outside of the cluster.',
+        ...rules({
+          rule: '!self.enabled || has(self.host)',
+          message: 'ingress.host is needed when ingress.enabled is true',
+          fieldPath: '.host',
+        }),
+      },
+    ),
+    auth: Type.Object(
+      {
+        enabled: Type.Boolean({
+          default: true,
+          description: 'Whether clients must log in. Without it everybody who reaches an agent is admin.',
+        }),
+        signingSecretRef: Type.Optional(
+          SecretKeyReference(
+            'Secret that signs tokens, at least 32 characters. Left out, the operator makes one.',
+          ),
+        ),
+        usersSecretRef: Type.Optional(
+          SecretKeyReference(
+            'Users file (users.yaml with argon2id hashes). Left out, the operator makes the user `admin`.',
+          ),
+        ),
+        tokenLifetimeSeconds: Type.Integer({
+          minimum: 60,
+          maximum: 2592000,
+          default: 86400,
+          description: 'Seconds that a token is valid.',
+        }),
+      },
+      { default: {}, description: 'Log-in of clients.' },
+    ),
+    tls: Type.Object(
+      {
+        managed: Type.Boolean({
+          default: false,
+          description: "Answer HTTPS on port 8080 with a certificate of the cluster's own authority.",
+        }),
+        secretName: Type.Optional(
+          objectName({
+            description: 'Answer HTTPS on port 8080 with the certificate in this Secret (tls.crt, tls.key).',
+          }),
+        ),
+      },
+      {
+        default: {},
+        description:
+          'HTTPS between clients (or the Ingress) and agents. Traffic between agents is always encrypted.',
+        ...rules({
+          rule: '!(self.managed && has(self.secretName))',
+          message: 'tls.managed and tls.secretName exclude each other',
+          fieldPath: '.secretName',
+        }),
+      },
+    ),
+    inference: Type.Object(
+      {
+        contextSize: Type.Integer({
+          minimum: 16,
+          maximum: 1048576,
+          default: 4096,
+          description: 'Context tokens per request unless the request or the model says otherwise.',
+        }),
+        parallel: Type.Integer({
+          minimum: 1,
+          maximum: 64,
+          default: 4,
+          description: 'Requests that one loaded model works on at a time.',
+        }),
+        keepAliveSeconds: Type.Integer({
+          minimum: -1,
+          maximum: 31536000,
+          default: 300,
+          description: 'Seconds that an idle model stays in memory; -1: for ever.',
+        }),
+        maxLoadedModels: Type.Integer({
+          minimum: 1,
+          maximum: 100,
+          default: 3,
+          description: 'Models held in memory per agent.',
+        }),
+        maxQueue: Type.Integer({
+          minimum: 0,
+          maximum: 10000,
+          default: 512,
+          description: 'Requests that may wait per model and agent.',
+        }),
+      },
+      {
+        default: {},
+        description: 'Defaults of inference. Agents take changes over without a restart.',
+      },
+    ),
+    scheduler: Type.Object(
+      {
+        strategy: oneOf(['LeastLoaded'], {
+          default: 'LeastLoaded',
+          description: 'How the agent for a request is chosen among those that hold its model.',
+        }),
+      },
+      { default: {}, description: 'Routing of requests.' },
+    ),
+    monitoring: Type.Object(
+      {
+        serviceMonitor: Type.Boolean({
+          default: true,
+          description: 'Make a ServiceMonitor, when the cluster knows that kind.',
+        }),
+        interval: Type.String({
+          default: '30s',
+          maxLength: 16,
+          pattern: '^[0-9]+(ms|s|m)$',
+          description: 'How often Prometheus scrapes.',
+        }),
+        labels: Type.Optional(
+          stringMap({
+            maxProperties: 32,
+            description: 'Labels of the ServiceMonitor, for a Prometheus that selects by label.',
+          }),
+        ),
+        rules: Type.Boolean({
+          default: true,
+          description: 'Make a PrometheusRule with alerts, when the cluster knows that kind.',
+        }),
+      },
+      { default: {}, description: 'Monitoring by Prometheus.' },
+    ),
+    networkPolicy: Type.Object(
+      {
+        enabled: Type.Boolean({
+          default: true,
+          description: 'Let only named ports be reached: the internal one by agents and the operator alone.',
+        }),
+        clients: Type.Optional(
+          listPassedOn({
+            maxItems: 32,
+            description: 'NetworkPolicyPeers that may reach API and dashboard. Left out, everybody.',
+          }),
+        ),
+        monitoring: Type.Optional(
+          listPassedOn({
+            maxItems: 32,
+            description: 'NetworkPolicyPeers that may reach the metrics port. Left out, everybody.',
+          }),
+        ),
+      },
+      { default: {}, description: 'Who may reach the agents.' },
+    ),
+    scheduling: Type.Object(
+      {
+        nodeSelector: Type.Optional(
+          stringMap({ maxProperties: 32, description: 'Labels that a node must have.' }),
+        ),
+        tolerations: Type.Optional(
+          listPassedOn({ maxItems: 32, description: 'Taints of nodes that agents tolerate.' }),
+        ),
+        affinity: Type.Optional(passedOn({ description: 'Affinity of the pods.' })),
+        topologySpreadConstraints: Type.Optional(
+          listPassedOn({
+            maxItems: 16,
+            description: 'How pods spread. Left out, over nodes and zones as well as it goes.',
+          }),
+        ),
+        priorityClassName: Type.Optional(objectName({ description: 'PriorityClass of the pods.' })),
+      },
+      { default: {}, description: 'Which nodes the agents run on.' },
+    ),
+    drain: Type.Object(
+      {
+        delaySeconds: Type.Integer({
+          minimum: 0,
+          maximum: 300,
+          default: 5,
+          description: 'Seconds a stopping agent still takes requests, until everybody knows that it stops.',
+        }),
+        graceSeconds: Type.Integer({
+          minimum: 0,
+          maximum: 86400,
+          default: 300,
+          description: 'Seconds that running answers of a stopping agent get afterwards.',
+        }),
+      },
+      { default: {}, description: 'How an agent is stopped.' },
+    ),
+    logging: Type.Object(
+      {
+        level: oneOf(['error', 'warn', 'info', 'debug'], {
+          default: 'info',
+          description: 'What agents log. A change restarts them one by one.',
+        }),
+        format: oneOf(['json', 'text'], { default: 'json', description: 'How they write it.' }),
+      },
+      { default: {}, description: 'Logs of the agents.' },
+    ),
+    pod: Type.Object(
+      {
+        labels: Type.Optional(stringMap({ maxProperties: 64, description: 'Labels of the pods.' })),
+        annotations: Type.Optional(stringMap({ maxProperties: 64, description: 'Annotations of the pods.' })),
+        env: Type.Optional(
+          listPassedOn({ maxItems: 64, description: 'Environment variables of the agent (EnvVar).' }),
+        ),
+        volumes: Type.Optional(
+          listPassedOn({ maxItems: 32, description: 'Further volumes of the pods (Volume).' }),
+        ),
+        volumeMounts: Type.Optional(
+          listPassedOn({ maxItems: 32, description: 'Where the agent sees them (VolumeMount).' }),
+        ),
+      },
+      { default: {}, description: 'Additions to the pods.' },
+    ),
+  },
+  {
+    description: 'What is asked of the cluster.',
+    default: {},
+  },
+);
+export type OllamaClusterSpec = Immutable<Static<typeof OllamaClusterSpec>>;
+
+export const clusterPhases = ['Pending', 'Progressing', 'Available', 'Degraded', 'Paused', 'Deleting'] as const;
+export type ClusterPhase = (typeof clusterPhases)[number];
+
+export const OllamaClusterStatus = Type.Object(
+  {
+    observedGeneration: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Newest generation that a whole pass has brought about.' }),
+    ),
+    phase: Type.Optional(oneOf(clusterPhases, { description: 'The state in one word, for people.' })),
+    conditions: Type.Optional(
+      keyedList(Condition, ['type'], { maxItems: 32, description: 'Conditions of the cluster.' }),
+    ),
+    replicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Pods that exist.' })),
+    readyReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Pods that serve.' })),
+    updatedReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Pods of the newest template.' })),
+    selector: Type.Optional(
+      Type.String({ maxLength: 1024, description: 'Selector of the pods, for the scale subresource.' }),
+    ),
+    endpoint: Type.Optional(Type.String({ maxLength: 2048, description: 'URL that clients use.' })),
+    image: Type.Optional(Type.String({ maxLength: 512, description: 'Image that agents are to run.' })),
+    models: Type.Optional(
+      Type.Object(
+        {
+          total: Type.Integer({ minimum: 0, description: 'OllamaModels of this cluster.' }),
+          ready: Type.Integer({ minimum: 0, description: 'Those that are ready.' }),
+        },
+        { description: 'Models at a glance.' },
+      ),
+    ),
+    desiredState: Type.Optional(
+      Type.Object(
+        {
+          revision: Type.Integer({ minimum: 0, description: 'Revision of what the agents were last given.' }),
+          hash: Type.String({ maxLength: 64, description: 'SHA-256 of its content.' }),
+        },
+        { description: 'What the agents were last given.' },
+      ),
+    ),
+    agents: Type.Optional(
+      keyedList(
+        Type.Object(
+          {
+            name: Type.String({ maxLength: 253, description: 'Name of the pod.' }),
+            node: Type.Optional(Type.String({ maxLength: 253, description: 'Node it runs on.' })),
+            phase: oneOf(['Pending', 'Starting', 'Ready', 'Draining', 'Unreachable', 'Failed'], {
+              description: 'What it does.',
+            }),
+            version: Type.Optional(Type.String({ maxLength: 64, description: 'Version it runs.' })),
+            revision: Type.Optional(
+              Type.Integer({ minimum: 0, description: 'Revision of the desired state that it has.' }),
+            ),
+            message: Type.Optional(Type.String({ maxLength: 1024, description: 'What is wrong with it.' })),
+          },
+          { description: 'One agent.' },
+        ),
+        ['name'],
+        { maxItems: 100, description: 'The agents.' },
+      ),
+    ),
+    lastError: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'What stopped the last pass, in a sentence.' }),
+    ),
+  },
+  { description: 'What is.' },
+);
+export type OllamaClusterStatus = Immutable<Static<typeof OllamaClusterStatus>>;
+
+/** A cluster of agents. */
+export interface OllamaCluster {
+  readonly apiVersion: string;
+  readonly kind: 'OllamaCluster';
+  readonly metadata: ObjectMeta;
+  readonly spec: OllamaClusterSpec;
+  readonly status?: OllamaClusterStatus;
+}
+

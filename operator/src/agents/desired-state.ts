@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import {
+  agentName,
+  canonicalDesiredState,
+  canonicalModelName,
+  isApiError,
+  supportedModelSources,
+  modelSourceKinds,
+  type ClusterSettings,
+  type ModelReason,
+  type ModelSource,
+  type ModelSourceKind,
+  type ModelSpec,
+  type OllamaCluster,
+  type OllamaModel,
+  type OllamaModelSpec,
+} from '@ollamamax/api';
+import { paths } from '../cluster/desired/config-map.ts';
+
+export interface AgentPlace {
+  readonly name: string;
+  /** Labels of the node it runs on; undefined while it has none, or when nodes may not be read. */
+  readonly nodeLabels: Readonly<Record<string, string>> | undefined;
+}
+
+/** Why a model is not given to the agents. */
+export interface Refusal {
+  readonly reason: ModelReason<'Resolved'>;
+  readonly message: string;
+}
+
+export interface ModelPlan {
+  readonly model: OllamaModel;
+  readonly refusal: Refusal | undefined;
+  /** What agents are told; undefined when it is refused. */
+  readonly spec: ModelSpec | undefined;
+}
+
+export const sourceKindOf = (source: OllamaModelSpec['source']): ModelSourceKind | undefined =>
+  modelSourceKinds.find((kind) => source[kind] !== undefined);
+
+/** Name for clients, with its tag. @throws ApiError invalid_model_name */
+export const clientName = (model: OllamaModel): string =>
+  canonicalModelName(model.spec.model ?? model.metadata.name);
+
+const sourceOf = ({ source }: OllamaModelSpec): ModelSource | undefined => {
+  if (source.file !== undefined) return { file: source.file.path };
+  if (source.pvc !== undefined)
+    return { file: `${paths.claims}/${source.pvc.claimName}/${source.pvc.path}` };
+  if (source.http !== undefined) return { http: source.http.url };
+  return undefined;
+};
+
+/** By Ollama's names, as agents know them. */
+const parametersOf = ({ parameters }: OllamaModelSpec): ModelSpec['parameters'] => {
+  if (parameters === undefined) return undefined;
+  const named = {
+    num_ctx: parameters.contextSize,
+    num_predict: parameters.maxTokens,
+    temperature: parameters.temperature,
+    top_k: parameters.topK,
+    top_p: parameters.topP,
+    min_p: parameters.minP,
+    seed: parameters.seed,
+    repeat_penalty: parameters.repeatPenalty,
+    repeat_last_n: parameters.repeatLastN,
+    presence_penalty: parameters.presencePenalty,
+    frequency_penalty: parameters.frequencyPenalty,
+    stop: parameters.stop === undefined ? undefined : [...parameters.stop],
+  };
+  return Object.fromEntries(
+    Object.entries(named).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),
+  );
+};
+
+const matches = (
+  selector: Readonly<Record<string, string>>,
+  nodeLabels: Readonly<Record<string, string>> | undefined,
+): boolean => Object.entries(selector).every(([name, value]) => nodeLabels?.[name] === value);
+
+/** Agents that will still be there when all that is asked for has happened. */
+const lastingAgents = (cluster: OllamaCluster): readonly string[] =>
+  Array.from({ length: cluster.spec.replicas }, (_unused, ordinal) =>
+    agentName(cluster.metadata.name, ordinal),
+  );
+
+const refusalOf = (
+  { spec, metadata }: OllamaModel,
+  taken: ReadonlyMap<string, string>,
+  eligible: readonly string[],
+): Refusal | undefined => {
+  const kind = sourceKindOf(spec.source);
+  if (kind === undefined || !supportedModelSources.has(kind))
+    return {
+      reason: 'SourceNotSupportedYet',
+      message: `This version cannot get models from a source of kind ${kind ?? 'unknown'}.`,
+    };
+  if (spec.adapters !== undefined && spec.adapters.length > 0)
+    return { reason: 'AdaptersNotSupportedYet', message: 'This version cannot apply adapters.' };
+  let name: string;
+  try {
+    name = canonicalModelName(spec.model ?? metadata.name);
+  } catch (error) {
+    return { reason: 'InvalidName', message: isApiError(error) ? error.message : String(error) };
+  }
+  const owner = taken.get(name);
+  if (owner !== undefined)
+    return { reason: 'NameTaken', message: `OllamaModel ${owner} already serves ${name} in this cluster.` };
+  if (eligible.length === 0)
+    return {
+      reason: 'NoMatchingNode',
+      message: `No agent runs on a node with the labels ${JSON.stringify(spec.nodeSelector)}.`,
+    };
+  return undefined;
+};
+
+/** Older objects first; the name decides between equal ones. */
+const byAge = (a: OllamaModel, b: OllamaModel): number => {
+  const [x, y] = [a, b].map(({ metadata }) => `${metadata.creationTimestamp ?? ''}/${metadata.name}`);
+  return (x ?? '') < (y ?? '') ? -1 : 1;
+};
+
+/** What becomes of each model that names the cluster and is not being deleted. */
+export const planModels = (
+  cluster: OllamaCluster,
+  models: readonly OllamaModel[],
+  places: readonly AgentPlace[],
+): readonly ModelPlan[] => {
+  const taken = new Map<string, string>();
+  const lasting = lastingAgents(cluster);
+  return [...models].sort(byAge).map((model): ModelPlan => {
+    const { spec } = model;
+    const { nodeSelector } = spec;
+    const eligible =
+      nodeSelector === undefined
+        ? lasting
+        : lasting.filter((name) =>
+            matches(nodeSelector, places.find((place) => place.name === name)?.nodeLabels),
+          );
+    const refusal = refusalOf(model, taken, eligible);
+    const source = sourceOf(spec);
+    if (refusal !== undefined || source === undefined) return { model, refusal, spec: undefined };
+    const name = clientName(model);
+    taken.set(name, model.metadata.name);
+    const parameters = parametersOf(spec);
+    return {
+      model,
+      refusal: undefined,
+      spec: {
+        name,
+        source,
+        ...(spec.sha256 === undefined ? {} : { sha256: spec.sha256 }),
+        replicas: Math.min(spec.replicas, eligible.length),
+        agents: [...eligible],
+        preload: spec.preload,
+        priority: spec.priority,
+        keepFiles: spec.deletionPolicy === 'Retain',
+        ...(spec.system === undefined ? {} : { system: spec.system }),
+        ...(spec.template === undefined ? {} : { template: spec.template }),
+        ...(parameters === undefined ? {} : { parameters }),
+      },
+    };
+  });
+};
+
+/** What agents are told, without its revision. */
+export interface DesiredContent {
+  readonly models: readonly ModelSpec[];
+  readonly settings: ClusterSettings;
+}
+
+export const desiredContent = (cluster: OllamaCluster, plans: readonly ModelPlan[]): DesiredContent => {
+  const { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue } = cluster.spec.inference;
+  return {
+    models: plans.flatMap(({ spec }) => (spec === undefined ? [] : [spec])),
+    settings: { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue },
+  };
+};
+
+/** What an agent says of a desired state it holds (`AgentStatus.catalogHash`). */
+export const contentHash = (content: DesiredContent): string =>
+  createHash('sha256')
+    .update(canonicalDesiredState({ models: [...content.models], settings: content.settings }))
+    .digest('hex');

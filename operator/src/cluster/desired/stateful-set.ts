@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { apiGroup } from '@ollamamax/api';
+import { child, childLabels, namesOf, selectorLabels, type Child, type DesiredInput } from './child.ts';
+import { dataVolume, podTemplate } from './pod-template.ts';
+
+/** On the StatefulSet: tells whether the template is the one that was applied last. */
+export const templateHashAnnotation = `${apiGroup}/template-hash`;
+
+/** Hash of the template that the input asks for. */
+export const templateHash = (input: DesiredInput): string =>
+  createHash('sha256').update(JSON.stringify(podTemplate(input))).digest('hex').slice(0, 16);
+
+/**
+ * The agents. Pods start and stop in parallel; which of them get a new template is decided by `partition`, which the
+ * operator lowers one by one as long as nothing suffers.
+ */
+export const statefulSet = (input: DesiredInput, partition: number): Child => {
+  const { cluster } = input;
+  const { storage } = cluster.spec;
+  const names = namesOf(cluster);
+  return child(
+    cluster,
+    'apps/v1',
+    'StatefulSet',
+    names.statefulSet,
+    {
+      spec: {
+        replicas: input.replicas,
+        serviceName: names.headlessService,
+        podManagementPolicy: 'Parallel',
+        revisionHistoryLimit: 5,
+        selector: { matchLabels: selectorLabels(cluster) },
+        updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition } },
+        template: podTemplate(input),
+        ...(storage.ephemeral
+          ? {}
+          : {
+              persistentVolumeClaimRetentionPolicy: { whenDeleted: storage.retention, whenScaled: 'Retain' },
+              volumeClaimTemplates: [
+                {
+                  apiVersion: 'v1',
+                  kind: 'PersistentVolumeClaim',
+                  metadata: { name: dataVolume, labels: childLabels(cluster) },
+                  spec: {
+                    accessModes: ['ReadWriteOnce'],
+                    ...(storage.className === undefined ? {} : { storageClassName: storage.className }),
+                    resources: { requests: { storage: String(storage.size) } },
+                  },
+                },
+              ],
+            }),
+      },
+    },
+    { annotations: { [templateHashAnnotation]: templateHash(input) } },
+  );
+};
+
+/** Name of the claim that a StatefulSet makes for one of its pods. */
+export const claimName = (pod: string): string => `${dataVolume}-${pod}`;

@@ -1,0 +1,95 @@
+import type { ClusterReason } from '@ollamamax/api';
+import { isReady, type Claim, type ContainerStatus, type Pod } from './objects.ts';
+
+/** What keeps a pod from serving. */
+export interface PodProblem {
+  readonly reason: ClusterReason<'Degraded'>;
+  readonly message: string;
+}
+
+/** A pod that is merely starting has no problem before so many milliseconds. */
+const patienceMs = 120_000;
+
+const pullReasons: ReadonlySet<string> = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+]);
+
+const configReasons: ReadonlySet<string> = new Set([
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+]);
+
+/** The same text for the same state: kubelet puts counters and waiting times into its messages. */
+const stable = (text: string): string =>
+  text
+    .replace(/back-off \S+ restarting failed container.*/s, 'it waits before it is started again')
+    .replaceAll(/\b(pod|container)(=|_)\S+/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, 600);
+
+const ofContainer = (name: string, status: ContainerStatus): PodProblem | undefined => {
+  const waiting = status.state?.waiting;
+  const last = status.lastState?.terminated ?? status.state?.terminated;
+  const reason = waiting?.reason ?? '';
+  if (pullReasons.has(reason))
+    return {
+      reason: 'ImagePullFailed',
+      message: `${name}: the image cannot be fetched: ${stable(waiting?.message ?? reason)}`,
+    };
+  if (configReasons.has(reason))
+    return { reason: 'PodFailed', message: `${name}: ${stable(waiting?.message ?? reason)}` };
+  // Kept while it starts again: somebody who looks a minute later wants to know too.
+  if (last?.reason === 'OOMKilled' && status.ready !== true)
+    return {
+      reason: 'OutOfMemory',
+      message: `${name}: the agent used more memory than its limit and was ended.`,
+    };
+  if (reason === 'CrashLoopBackOff')
+    return {
+      reason: 'CrashLoop',
+      message: `${name}: the agent ends again and again, last with ${
+        last?.exitCode === undefined ? 'no exit code' : `exit code ${last.exitCode}`
+      }: kubectl logs ${name} --previous tells why.`,
+    };
+  return undefined;
+};
+
+const ofScheduling = (name: string, pod: Pod, claim: Claim | undefined): PodProblem | undefined => {
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status !== 'False') return undefined;
+  const message = stable(scheduled.message ?? 'no node fits');
+  if (claim !== undefined && claim.status?.phase !== 'Bound' && /persistentvolumeclaim|volume/i.test(message))
+    return { reason: 'VolumeNotBound', message: `${name}: its volume is not there: ${message}` };
+  return { reason: 'Unschedulable', message: `${name}: no node fits: ${message}` };
+};
+
+/**
+ * What is wrong with a pod, if anything.
+ * @param claim its volume claim, when it has one
+ */
+export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): PodProblem | undefined => {
+  const name = pod.metadata.name ?? '';
+  if (isReady(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  const scheduling = ofScheduling(name, pod, claim);
+  if (scheduling !== undefined) return scheduling;
+  for (const status of pod.status?.containerStatuses ?? []) {
+    const problem = ofContainer(name, status);
+    if (problem !== undefined) return problem;
+  }
+  if (pod.status?.phase === 'Failed')
+    return {
+      reason: 'PodFailed',
+      message: `${name}: ${stable(pod.status.message ?? pod.status.reason ?? 'it has failed')}`,
+    };
+  const ready = pod.status?.conditions?.find(({ type }) => type === 'Ready');
+  const since = Date.parse(ready?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
+  if (Number.isNaN(since) || nowMs - since < patienceMs) return undefined;
+  return { reason: 'PodNotReady', message: `${name}: it has not been ready for more than two minutes.` };
+};

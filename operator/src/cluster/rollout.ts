@@ -1,0 +1,81 @@
+import { ordinalOf, isReady, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
+import { templateHashAnnotation } from './desired/stateful-set.ts';
+
+export interface RolloutInput {
+  readonly statefulSet: StatefulSet | undefined;
+  /** Hash of the template that is wanted now. */
+  readonly templateHash: string;
+  readonly replicas: number;
+  readonly pods: readonly Pod[];
+  /**
+   * Models that would be served by nobody if that agent were away, although they are served now.
+   * @param agent name of a pod
+   */
+  readonly wouldLose: (agent: string) => readonly string[];
+}
+
+export type Rollout =
+  | { readonly kind: 'settled'; readonly partition: number }
+  /** Pods from that ordinal on get the new template. */
+  | { readonly kind: 'rolling'; readonly partition: number; readonly updated: number }
+  | { readonly kind: 'blocked'; readonly partition: number; readonly updated: number; readonly why: string };
+
+/**
+ * How far a new template may go. One agent is replaced at a time, the highest ordinal first, and the next only when
+ * all others serve and none of the models that are served would be served by nobody. An agent that does not serve is
+ * replaced before that: there is nothing to lose.
+ */
+export const decideRollout = (input: RolloutInput): Rollout => {
+  const { statefulSet, templateHash, replicas, pods, wouldLose } = input;
+  if (statefulSet === undefined) return { kind: 'settled', partition: 0 };
+  // Nobody gets it in the moment in which it is applied.
+  if (statefulSet.metadata.annotations?.[templateHashAnnotation] !== templateHash)
+    return { kind: 'rolling', partition: replicas, updated: 0 };
+  const { status, metadata, spec } = statefulSet;
+  const partition = Math.min(spec?.updateStrategy?.rollingUpdate?.partition ?? 0, replicas);
+  const seen = status?.observedGeneration === metadata.generation;
+  const revision = status?.updateRevision;
+  const isUpdated = (pod: Pod): boolean => pod.metadata.labels?.[revisionLabel] === revision;
+  const byOrdinal = new Map(pods.map((pod) => [ordinalOf(pod), pod]));
+  const ordinals = Array.from({ length: replicas }, (_unused, ordinal) => ordinal);
+  const updated = ordinals.filter((ordinal) => {
+    const pod = byOrdinal.get(ordinal);
+    return pod !== undefined && isUpdated(pod);
+  }).length;
+  if (seen && updated === replicas) return { kind: 'settled', partition: 0 };
+  if (partition === 0) return { kind: 'rolling', partition, updated };
+  const stay = (why: string): Rollout => ({ kind: 'blocked', partition, updated, why });
+  if (!seen) return { kind: 'rolling', partition, updated };
+  // Those that were let go before must be back first.
+  for (const ordinal of ordinals.slice(partition)) {
+    const pod = byOrdinal.get(ordinal);
+    if (pod === undefined || !isUpdated(pod) || !isReady(pod))
+      return stay(`the agent with ordinal ${ordinal} is not ready with the new template yet`);
+  }
+  const next = partition - 1;
+  const pod = byOrdinal.get(next);
+  if (pod === undefined || isUpdated(pod) || !isReady(pod)) return { kind: 'rolling', partition: next, updated };
+  const unready = ordinals.filter((ordinal) => {
+    const other = byOrdinal.get(ordinal);
+    return ordinal !== next && (other === undefined || !isReady(other));
+  });
+  if (unready.length > 0 && replicas > 1)
+    return stay(`the agent with ordinal ${unready.join(', ')} is not ready`);
+  const lost = wouldLose(pod.metadata.name ?? '');
+  if (lost.length > 0) return stay(`nobody else serves ${lost.join(', ')} yet`);
+  return { kind: 'rolling', partition: next, updated };
+};
+
+/**
+ * How many agents there should be now. More at once; fewer one by one, each only when what it serves is served by one
+ * that stays.
+ * @param servedElsewhere whether every model served now is ready on an agent below that ordinal
+ */
+export const decideReplicas = (
+  current: number | undefined,
+  wanted: number,
+  servedElsewhere: (below: number) => boolean,
+): number => {
+  if (current === undefined || wanted >= current) return wanted;
+  return servedElsewhere(wanted) ? current - 1 : current;
+};

@@ -1,0 +1,49 @@
+import type { OllamaCluster, OllamaModel } from '@ollamamax/api';
+import { planModels, type ModelPlan } from '../agents/desired-state.ts';
+import { indexes, type Caches } from '../caches.ts';
+import { ownedBy } from '../runtime/index.ts';
+import { namesOf } from './desired/child.ts';
+import { isReady, type Claim, type Pod, type StatefulSet } from './objects.ts';
+
+/** What the caches know of a cluster. */
+export interface Scope {
+  readonly cluster: OllamaCluster;
+  /** `namespace/name`. */
+  readonly key: string;
+  readonly statefulSet: StatefulSet | undefined;
+  readonly pods: readonly Pod[];
+  readonly claims: readonly Claim[];
+  /** Models that name the cluster and are not being deleted. */
+  readonly models: readonly OllamaModel[];
+  readonly plans: readonly ModelPlan[];
+  /** Names of pods that are ready. */
+  readonly readyAgents: ReadonlySet<string>;
+}
+
+export const gatherScope = (caches: Caches, cluster: OllamaCluster): Scope => {
+  const { uid, namespace, name } = cluster.metadata;
+  const key = `${namespace}/${name}`;
+  const found = caches.statefulSets.get(`${namespace}/${namesOf(cluster).statefulSet}`);
+  const statefulSet = found !== undefined && ownedBy(found, uid) ? found : undefined;
+  const pods = caches.pods
+    .byIndex(indexes.cluster, key)
+    .filter((pod) => statefulSet?.metadata.uid !== undefined && ownedBy(pod, statefulSet.metadata.uid));
+  const models = caches.models
+    .byIndex(indexes.cluster, key)
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const places = pods.map((pod) => ({
+    name: pod.metadata.name ?? '',
+    nodeLabels:
+      pod.spec?.nodeName === undefined ? undefined : caches.nodes?.get(pod.spec.nodeName)?.metadata.labels,
+  }));
+  return {
+    cluster,
+    key,
+    statefulSet,
+    pods,
+    claims: caches.claims.byIndex(indexes.cluster, key),
+    models,
+    plans: planModels(cluster, models, places),
+    readyAgents: new Set(pods.filter(isReady).map((pod) => pod.metadata.name ?? '')),
+  };
+};

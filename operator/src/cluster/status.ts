@@ -1,0 +1,279 @@
+import {
+  clusterConditions,
+  ports,
+  type ClusterConditionType,
+  type ClusterPhase,
+  type ClusterReason,
+  type OllamaCluster,
+  type OllamaClusterStatus,
+} from '@ollamamax/api';
+import type { AgentReport } from '../agents/observer.ts';
+import { mergeConditions, type Condition, type ConditionFacts } from '../runtime/index.ts';
+import { namesOf, selectorText } from './desired/child.ts';
+import { servesHttps } from './desired/config-map.ts';
+import { isReady, ordinalOf, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
+import type { PodProblem } from './pod-problems.ts';
+import type { Rollout } from './rollout.ts';
+import type { StorageFacts } from './storage.ts';
+
+/** Everything that a pass has found out about a cluster. */
+export interface ClusterFacts {
+  readonly cluster: OllamaCluster;
+  readonly statefulSet: StatefulSet | undefined;
+  readonly pods: readonly Pod[];
+  readonly podProblems: readonly PodProblem[];
+  readonly reports: ReadonlyMap<string, AgentReport>;
+  readonly storage: StorageFacts;
+  readonly rollout: Rollout;
+  /** Agents there should be at this moment of a scale-down. */
+  readonly replicasNow: number;
+  readonly models: { readonly total: number; readonly ready: number; readonly failed: number };
+  /** What stopped the pass, if anything. */
+  readonly failure: { readonly reason: ClusterReason<'Degraded'>; readonly message: string } | undefined;
+  readonly desiredState: OllamaClusterStatus['desiredState'];
+  readonly image: string;
+  readonly paused: boolean;
+  readonly nowMs: number;
+}
+
+type Facts<T extends ClusterConditionType> = {
+  readonly status: Condition['status'];
+  readonly reason: ClusterReason<T>;
+  readonly message: string;
+};
+
+/** An agent that is silent for less than that is still believed to be what it last was. */
+const patienceMs = 30_000;
+
+const many = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** The verb that goes with a number. */
+const are = (count: number): string => (count === 1 ? 'is' : 'are');
+
+const quorumOf = (replicas: number): number => Math.floor(replicas / 2) + 1;
+
+const available = (facts: ClusterFacts, ready: number): Facts<'Available'> => {
+  if (ready > 0)
+    return {
+      status: 'True',
+      reason: 'AgentsServing',
+      message: `${ready} of ${many(facts.cluster.spec.replicas, 'agent')} ${facts.cluster.spec.replicas === 1 ? 'serves' : 'serve'}.`,
+    };
+  const before = facts.cluster.status?.conditions?.find(({ type }) => type === 'Available');
+  return before?.status === 'True' || before?.reason === 'NoAgentReady'
+    ? { status: 'False', reason: 'NoAgentReady', message: 'No agent is ready.' }
+    : { status: 'False', reason: 'Starting', message: 'No agent has become ready yet.' };
+};
+
+const quorum = ({ cluster }: ClusterFacts, ready: number): Facts<'QuorumReady'> => {
+  const { replicas } = cluster.spec;
+  const needed = quorumOf(replicas);
+  return ready >= needed
+    ? {
+        status: 'True',
+        reason: 'MajorityReady',
+        message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready; ${needed} ${needed === 1 ? 'makes' : 'make'} a majority.`,
+      }
+    : {
+        status: 'False',
+        reason: 'MajorityMissing',
+        message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready; ${needed} ${needed === 1 ? 'makes' : 'make'} a majority.`,
+      };
+};
+
+const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> => {
+  const { cluster, statefulSet, rollout, replicasNow, pods } = facts;
+  const { replicas } = cluster.spec;
+  const present = pods.length;
+  const before = cluster.status?.conditions?.find(({ type }) => type === 'Available');
+  const everServed = before?.status === 'True' || before?.reason === 'NoAgentReady';
+  if (statefulSet === undefined || (!everServed && ready < replicas))
+    return { status: 'True', reason: 'Starting', message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.` };
+  if (replicasNow > replicas || present > replicas)
+    return {
+      status: 'True',
+      reason: 'ScalingDown',
+      message: `${present} agents are to become ${replicas}.`,
+    };
+  if (rollout.kind === 'blocked')
+    return {
+      status: 'True',
+      reason: 'RolloutBlocked',
+      message: `${rollout.updated} of ${many(replicas, 'agent')} have the new template; ${rollout.why}.`,
+    };
+  if (rollout.kind === 'rolling')
+    return {
+      status: 'True',
+      reason: 'RollingOut',
+      message: `${rollout.updated} of ${many(replicas, 'agent')} have the new template.`,
+    };
+  if (present < replicas)
+    return {
+      status: 'True',
+      reason: 'ScalingUp',
+      message: `${present} agents are to become ${replicas}.`,
+    };
+  if (ready < replicas)
+    return { status: 'True', reason: 'Restarting', message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.` };
+  return { status: 'False', reason: 'Settled', message: 'Nothing is being changed.' };
+};
+
+const agentProblem = (facts: ClusterFacts): Facts<'Degraded'> | undefined => {
+  const readyPods = new Set(facts.pods.filter(isReady).map(({ metadata }) => metadata.name));
+  for (const report of facts.reports.values()) {
+    if (!readyPods.has(report.name) || report.problem === undefined) continue;
+    if (report.problem.kind === 'refused')
+      return { status: 'True', reason: 'DesiredStateRefused', message: report.problem.message };
+    if (report.silentMs === undefined || report.silentMs > patienceMs)
+      return { status: 'True', reason: 'AgentUnreachable', message: report.problem.message };
+  }
+  return undefined;
+};
+
+const degraded = (facts: ClusterFacts): Facts<'Degraded'> => {
+  if (facts.failure !== undefined) return { status: 'True', ...facts.failure };
+  const [first] = facts.podProblems;
+  if (first !== undefined) {
+    const others = facts.podProblems.length - 1;
+    const message = others === 0 ? first.message : `${first.message} And ${many(others, 'other agent')}.`;
+    return { status: 'True', reason: first.reason, message };
+  }
+  return (
+    agentProblem(facts) ?? { status: 'False', reason: 'AsExpected', message: 'Nothing needs attention.' }
+  );
+};
+
+const modelsReady = ({ models }: ClusterFacts): Facts<'ModelsReady'> => {
+  const { total, ready, failed } = models;
+  if (total === 0) return { status: 'True', reason: 'NoModels', message: 'No OllamaModel names this cluster.' };
+  const message = `${ready} of ${many(total, 'model')} ${are(total)} ready.`;
+  if (failed > 0)
+    return { status: 'False', reason: 'SomeFailed', message: `${message} ${many(failed, 'model')} failed.` };
+  return ready === total
+    ? { status: 'True', reason: 'AllReady', message }
+    : { status: 'False', reason: 'SomeNotReady', message };
+};
+
+const summary = (
+  parts: Readonly<Record<'Available' | 'QuorumReady' | 'StorageReady' | 'Progressing' | 'Degraded', ConditionFacts>>,
+): Facts<'Ready'> => {
+  const no = (reason: ClusterReason<'Ready'>, part: ConditionFacts): Facts<'Ready'> => ({
+    status: 'False',
+    reason,
+    message: part.message,
+  });
+  if (parts.Degraded.status === 'True') return no('Degraded', parts.Degraded);
+  if (parts.Available.status !== 'True') return no('NotAvailable', parts.Available);
+  if (parts.QuorumReady.status !== 'True') return no('NoQuorum', parts.QuorumReady);
+  if (parts.StorageReady.status !== 'True') return no('StorageNotReady', parts.StorageReady);
+  if (parts.Progressing.status === 'True') return no('Progressing', parts.Progressing);
+  return { status: 'True', reason: 'AllGood', message: 'Everything asked for is there.' };
+};
+
+const phaseOf = (facts: ClusterFacts, conditions: readonly ConditionFacts[]): ClusterPhase => {
+  const is = (type: ClusterConditionType): boolean =>
+    conditions.some((condition) => condition.type === type && condition.status === 'True');
+  if (facts.cluster.metadata.deletionTimestamp !== undefined) return 'Deleting';
+  if (facts.paused) return 'Paused';
+  if (is('Degraded')) return 'Degraded';
+  if (is('Progressing')) return 'Progressing';
+  return is('Available') ? 'Available' : 'Pending';
+};
+
+const endpointOf = (cluster: OllamaCluster): string => {
+  const { ingress } = cluster.spec;
+  if (ingress.enabled && ingress.host !== undefined)
+    return `${ingress.tlsSecretName === undefined ? 'http' : 'https'}://${ingress.host}`;
+  const scheme = servesHttps(cluster) ? 'https' : 'http';
+  return `${scheme}://${namesOf(cluster).service}.${cluster.metadata.namespace}.svc:${ports.api}`;
+};
+
+type AgentPhase = 'Pending' | 'Starting' | 'Ready' | 'Draining' | 'Unreachable' | 'Failed';
+
+const agentsOf = ({ pods, reports, podProblems }: ClusterFacts): OllamaClusterStatus['agents'] =>
+  [...pods]
+    .sort((a, b) => (ordinalOf(a) ?? 0) - (ordinalOf(b) ?? 0))
+    .map((pod) => {
+      const name = pod.metadata.name ?? '';
+      const report = reports.get(name);
+      const problem = podProblems.find(({ message }) => message.startsWith(`${name}:`));
+      const silent =
+        report?.problem?.kind === 'unreachable' &&
+        (report.silentMs === undefined || report.silentMs > patienceMs);
+      const phase: AgentPhase =
+        pod.metadata.deletionTimestamp !== undefined
+          ? 'Draining'
+          : isReady(pod)
+            ? silent
+              ? 'Unreachable'
+              : 'Ready'
+            : problem !== undefined
+              ? 'Failed'
+              : pod.spec?.nodeName === undefined
+                ? 'Pending'
+                : 'Starting';
+      const message = problem?.message ?? (phase === 'Unreachable' ? report?.problem?.message : undefined);
+      return {
+        name,
+        phase,
+        ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
+        ...(report?.status === undefined
+          ? {}
+          : { version: report.status.version, revision: report.status.catalogRevision }),
+        ...(message === undefined ? {} : { message: message.slice(0, 1024) }),
+      };
+    });
+
+/** The whole status, from what was found out and what was written before. */
+export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
+  const { cluster, pods, statefulSet, nowMs } = facts;
+  const observedGeneration = cluster.metadata.generation;
+  const ready = pods.filter(isReady).length;
+  const condition = <T extends ClusterConditionType>(type: T, found: Facts<T>): ConditionFacts => ({
+    type,
+    observedGeneration,
+    ...found,
+  });
+  const parts = {
+    Available: condition('Available', available(facts, ready)),
+    QuorumReady: condition('QuorumReady', quorum(facts, ready)),
+    StorageReady: condition('StorageReady', facts.storage.condition),
+    ModelsReady: condition('ModelsReady', modelsReady(facts)),
+    Progressing: condition('Progressing', progressing(facts, ready)),
+    Degraded: condition('Degraded', degraded(facts)),
+    Paused: condition(
+      'Paused',
+      facts.paused
+        ? {
+            status: 'True',
+            reason: 'PausedByAnnotation',
+            message: 'The operator changes nothing while the annotation ollamamax.io/paused is "true".',
+          }
+        : { status: 'False', reason: 'NotPaused', message: 'The operator looks after the cluster.' },
+    ),
+  } as const;
+  const all: Readonly<Record<ClusterConditionType, ConditionFacts>> = {
+    Ready: condition('Ready', summary(parts)),
+    ...parts,
+  };
+  const wanted = (Object.keys(clusterConditions) as ClusterConditionType[]).map((type) => all[type]);
+  const revision = statefulSet?.status?.updateRevision;
+  const before = cluster.status?.observedGeneration;
+  const done = facts.failure === undefined && !facts.paused;
+  const observed = done ? observedGeneration : before;
+  return {
+    ...(observed === undefined ? {} : { observedGeneration: observed }),
+    phase: phaseOf(facts, wanted),
+    conditions: mergeConditions(cluster.status?.conditions as readonly Condition[] | undefined, wanted, nowMs),
+    replicas: pods.length,
+    readyReplicas: ready,
+    updatedReplicas: pods.filter(({ metadata }) => metadata.labels?.[revisionLabel] === revision).length,
+    selector: selectorText(cluster),
+    endpoint: endpointOf(cluster),
+    image: facts.image,
+    models: { total: facts.models.total, ready: facts.models.ready },
+    ...(facts.desiredState === undefined ? {} : { desiredState: facts.desiredState }),
+    agents: agentsOf(facts) ?? [],
+    ...(facts.failure === undefined ? {} : { lastError: facts.failure.message.slice(0, 4096) }),
+  };
+};

@@ -1,0 +1,18 @@
+export { systemClock, wait, deadline } from './clock.ts';
+export type { Clock, Deadline } from './clock.ts';
+export type { KubeConnection, TlsSettings } from './connection.ts';
+export { writesUntil } from './fence.ts';
+export { createKubeClient } from './http-client.ts';
+export type { KubeClientOptions } from './http-client.ts';
+export { inClusterConnection } from './in-cluster.ts';
+export type { InClusterOptions } from './in-cluster.ts';
+export type * from './kube-client.ts';
+export * from './kube-error.ts';
+export { createKubeMetrics } from './kube-metrics.ts';
+export type { RequestFacts, RequestObserver } from './kube-metrics.ts';
+export { kubeconfigConnection } from './kubeconfig.ts';
+export type { KubeconfigOptions } from './kubeconfig.ts';
+export { keyOf, parseKey } from './object.ts';
+export type { KubeList, KubeObject, ObjectMeta, OwnerReference, WatchEvent } from './object.ts';
+export { groupPath, resourcePath } from './resource.ts';
+export type { Resource, ResourcePlace } from './resource.ts';
