@@ -43,8 +43,18 @@ export default {
   maxWorkers: '50%',
   projects: [
     unit,
-    ...['conventions', 'contract', 'integration', 'e2e', 'clients', 'browser', 'container', 'cluster'].map(
-      suite,
-    ),
+    ...[
+      'conventions',
+      'contract',
+      'integration',
+      'e2e',
+      'clients',
+      'browser',
+      'chart',
+      'operator',
+      'operator-contract',
+      'container',
+      'cluster',
+    ].map(suite),
   ],
 };

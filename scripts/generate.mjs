@@ -5,7 +5,11 @@ import { bootstrap, ownNode, ownNodeEnvironment, root } from './bootstrap.mjs';
 import { endWith } from './step.mjs';
 
 /** Each writes the documents of its workspace. */
-const generators = ['api/src/generate/main.ts', 'agent/src/generate/main.ts', 'operator/src/generate/main.ts'];
+const generators = [
+  'api/src/generate/main.ts',
+  'agent/src/generate/main.ts',
+  'operator/src/generate/main.ts',
+];
 
 await bootstrap({ dashboard: false }).catch(endWith);
 let code = 0;

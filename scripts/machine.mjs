@@ -1,6 +1,8 @@
 /** What this machine has that only some suites need. Each answer is a tool, or a sentence that says what is missing. */
 import { spawnSync } from 'node:child_process';
 import { startDocker } from './docker.mjs';
+import { helmCommand } from './helm.mjs';
+import { controlPlaneTool, kubernetesTool } from './kubernetes-programs.mjs';
 import { ollamaCommand } from './ollama-cli.mjs';
 import { findProgram } from './program.mjs';
 import { pythonClients } from './python-clients.mjs';
@@ -8,15 +10,37 @@ import { pythonClients } from './python-clients.mjs';
 /**
  * @typedef {{ env: Record<string, string>, stop?: () => Promise<void> }} Tool what a suite is given to find it
  * @typedef {{ missing: string }} Missing
- * @typedef {'chromium' | 'python' | 'ollama' | 'docker'} ToolName
+ * @typedef {'chromium' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes'} ToolName
  */
+
+/** @type {Promise<Tool | Missing> | undefined} */
+let daemon;
+/** One daemon for all suites of a run: a second one could not use the same images. */
+const docker = () => (daemon ??= startDocker());
+
+/** Nodes, and a daemon that builds the images for them. */
+const nodesAndImages = async () => {
+  const [nodes, images] = [await kubernetesTool(), await docker()];
+  if ('missing' in nodes) return nodes;
+  if ('missing' in images) return images;
+  return {
+    env: { ...nodes.env, ...images.env },
+    stop: async () => {
+      await nodes.stop?.();
+      await images.stop?.();
+    },
+  };
+};
 
 /** @type {Record<ToolName, () => Promise<Tool | Missing>>} */
 export const tools = {
   chromium: async () => findChromium(),
   python: pythonClients,
   ollama: ollamaCommand,
-  docker: startDocker,
+  docker,
+  helm: helmCommand,
+  controlPlane: controlPlaneTool,
+  kubernetes: nodesAndImages,
 };
 
 /** @returns {Tool | Missing} */

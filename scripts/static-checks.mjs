@@ -11,7 +11,7 @@ export function staticChecks({ cached }) {
   const cache = (/** @type {string} */ name) =>
     cached ? ['--cache', '--cache-location', tool(`.cache/${name}-check.json`)] : [];
   return [
-    ...['api', 'agent'].map((workspace) => ({
+    ...['api', 'agent', 'operator'].map((workspace) => ({
       name: `generated files of ${workspace}`,
       args: [join(root, workspace, 'src/generate/main.ts'), '--check'],
     })),

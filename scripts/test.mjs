@@ -20,6 +20,7 @@ import { killGroup, runSuite } from './suite.mjs';
 const python = '/test/clients/python';
 const command = '/test/clients/command';
 const oracle = '/test/contract/ollama-oracle';
+const controlPlane = '/test/cluster/kubernetes/';
 /** @type {Suite[]} */
 const suites = [
   { name: 'unit', project: 'unit' },
@@ -32,7 +33,18 @@ const suites = [
   { name: 'clients, Python', project: 'clients', only: python, needs: 'python', serial: true },
   { name: 'clients, ollama command', project: 'clients', only: command, needs: 'ollama', serial: true },
   { name: 'browser', project: 'browser', needs: 'chromium', serial: true },
+  { name: 'chart', project: 'chart', needs: 'helm' },
+  { name: 'operator', project: 'operator', needs: 'controlPlane', serial: true },
+  { name: 'operator, contract', project: 'operator-contract', needs: 'controlPlane', serial: true },
   { name: 'container', project: 'container', needs: 'docker', serial: true },
+  {
+    name: 'cluster, control plane',
+    project: 'cluster',
+    only: controlPlane,
+    needs: 'controlPlane',
+    serial: true,
+  },
+  { name: 'cluster', project: 'cluster', without: controlPlane, needs: 'kubernetes', serial: true },
 ];
 
 const nothingLeftOut = process.env.CI === 'true' || process.env.OLLAMAMAX_TEST_ALL === '1';

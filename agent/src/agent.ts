@@ -305,14 +305,8 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           limits: { connections: limits.connections, inferenceBodyBytes: limits.bodyBytes * 2 },
         });
 
-  tls?.onRenewed((material) => {
-    apiListener.renew(material);
-    dashboardListener.renew(material);
-  });
-  internalTls?.onRenewed((material) => {
-    internal?.renew(material);
-    polling?.renew(material);
-  });
+  tls?.usedBy(apiListener, dashboardListener);
+  internalTls?.usedBy(internal, polling);
 
   const preload: Component = createPreload(models, engine, () => catalog.state().models, logger);
   const components: Component[] = [

@@ -128,7 +128,7 @@ export const NodeConfig = Type.Object(
       Type.Object(
         {
           caFile: Type.String({
-            description: 'PEM certificate of the cluster CA.',
+            description: 'PEM certificate of the cluster CA; two of them while it is being replaced.',
             'x-env': 'INTERNAL_TLS_CA_FILE',
           }),
           certFile: Type.String({

@@ -36,7 +36,9 @@ const connect = ({ kubeconfig }: OperatorSettings): Promise<KubeConnection> => {
 const main = async (): Promise<void> => {
   const [major = '0'] = process.versions.node.split('.');
   if (Number(major) < requiredMajor) {
-    process.stderr.write(`Error: the operator needs Node ${requiredMajor} or newer; this is ${process.version}.\n`);
+    process.stderr.write(
+      `Error: the operator needs Node ${requiredMajor} or newer; this is ${process.version}.\n`,
+    );
     process.exit(exitCodes.failed);
   }
   const [first] = process.argv.slice(2);

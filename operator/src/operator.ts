@@ -1,5 +1,12 @@
 import { labels, version, type OllamaCluster, type OllamaModel } from '@ollamamax/api';
-import { createRegistry, Gauge, Lifecycle, type Component, type Logger, type Registry } from '@ollamamax/common';
+import {
+  createRegistry,
+  Gauge,
+  Lifecycle,
+  type Component,
+  type Logger,
+  type Registry,
+} from '@ollamamax/common';
 import { createAgentObserver } from './agents/observer.ts';
 import { indexes, type Caches, type Node } from './caches.ts';
 import type { Claim, Pod, StatefulSet, StorageClass } from './cluster/objects.ts';
@@ -205,11 +212,9 @@ export const createOperator = (options: OperatorOptions): Operator => {
 
   const toCluster = toLabelled(labels.cluster);
   clusterController.watch(clusters, toItself, { when: unlessStatusOnly });
-  clusterController.watch(
-    models,
-    ({ metadata, spec }) => [`${metadata.namespace}/${spec.clusterRef.name}`],
-    { when: unlessStatusOnly },
-  );
+  clusterController.watch(models, ({ metadata, spec }) => [`${metadata.namespace}/${spec.clusterRef.name}`], {
+    when: unlessStatusOnly,
+  });
   for (const informer of [statefulSets, pods, claims, ...children])
     clusterController.watch(informer as unknown as Informer, toCluster);
   const withModels = (key: string): readonly string[] => modelKeysOf(key);
@@ -235,8 +240,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const statusServer = createStatusServer({
     ...settings.metricsListen,
     registry,
-    notReady: () =>
-      stopping ? 'stopping' : syncedOnce ? undefined : 'the caches are not filled yet',
+    notReady: () => (stopping ? 'stopping' : syncedOnce ? undefined : 'the caches are not filled yet'),
   });
   const cachesComponent: Component = {
     name: 'caches',

@@ -61,7 +61,8 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
       problems.push(`WATCH_NAMESPACES has ${JSON.stringify(name)}, which is no name of a namespace.`);
   const listen = /^(.*):(\d{1,5})$/.exec(value('METRICS_LISTEN', '0.0.0.0:8080'));
   const port = Number(listen?.[2] ?? Number.NaN);
-  if (!(port >= 0 && port <= 65535)) problems.push('METRICS_LISTEN must be HOST:PORT, for example 0.0.0.0:8080.');
+  if (!(port >= 0 && port <= 65535))
+    problems.push('METRICS_LISTEN must be HOST:PORT, for example 0.0.0.0:8080.');
   const concurrency = Number(value('CONCURRENCY', '4'));
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
     problems.push('CONCURRENCY must be a whole number from 1 to 64.');
@@ -70,7 +71,7 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
     podName: value('POD_NAME', 'ollamamax-operator'),
     namespace: value('POD_NAMESPACE', 'default'),
     watchNamespaces,
-    agentImage: value('AGENT_IMAGE', `ghcr.io/ollamamax/agent:${version}`),
+    agentImage: value('AGENT_IMAGE', `ollamamax-agent:${version}`),
     agentImagePullPolicy:
       pullPolicy === undefined || pullPolicy === ''
         ? undefined

@@ -15,7 +15,10 @@ export const createStatusServer = (options: StatusServerOptions): Component & { 
   const server: Server = createServer((request, response) => {
     const [path = ''] = (request.url ?? '/').split('?', 1);
     const answer = (status: number, text: string): void => {
-      response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+      response.writeHead(status, {
+        'content-type': 'text/plain; charset=utf-8',
+        'cache-control': 'no-store',
+      });
       response.end(`${text}\n`);
     };
     if (request.method !== 'GET' && request.method !== 'HEAD') answer(405, 'GET only');

@@ -22,6 +22,8 @@ interface Line {
 export interface StreamOptions {
   readonly token?: string;
   readonly signal?: AbortSignal;
+  /** Another way to the server than the usual one. */
+  readonly fetch?: typeof fetch;
   /** Called with each piece of text. */
   readonly onText?: (text: string) => void;
 }
@@ -39,7 +41,7 @@ export const streamChat = async (
   let broken: unknown;
   let status: number | undefined;
   try {
-    const response = await fetch(`${api}/api/chat`, {
+    const response = await (options.fetch ?? fetch)(`${api}/api/chat`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',

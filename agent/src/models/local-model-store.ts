@@ -263,7 +263,7 @@ class LocalModelStore implements ModelStore, Component {
   #sweep(): void {
     this.#sweeping = this.#sweeping.then(async () => {
       const desired = this.#options.desired();
-      if (desired === undefined || this.#stopped.signal.aborted) return;
+      if (desired === undefined || this.#hasStopped()) return;
       try {
         const { unusedBlobMs, goneBlobMs } = this.#limits;
         const { inPlace } = desiredFiles(desired);
@@ -275,10 +275,14 @@ class LocalModelStore implements ModelStore, Component {
         });
         for (const path of removed) await this.#cache.delete(path);
       } catch (error) {
-        if (!this.#stopped.signal.aborted)
+        if (!this.#hasStopped())
           this.#logger.warn('Unused model files could not be removed.', { error });
       }
     });
+  }
+
+  #hasStopped(): boolean {
+    return this.#stopped.signal.aborted;
   }
 
   /** Asked anew for each file: models come and go while others are removed. */
@@ -287,7 +291,7 @@ class LocalModelStore implements ModelStore, Component {
       ({ spec }) => 'http' in spec.source && spec.sha256 === digest,
     );
     const desired = this.#options.desired();
-    const unsure = desired === undefined || this.#stopped.signal.aborted;
+    const unsure = desired === undefined || this.#hasStopped();
     if (placed || unsure || this.#options.inUse?.(digest) === true) return 'used';
     return desired.some((spec) => 'http' in spec.source && spec.sha256 === digest) ? 'elsewhere' : 'gone';
   }

@@ -10,7 +10,7 @@ export interface AgentHealthSources {
 
 const pass: CheckResult = { status: 'pass' };
 
-/** The checks of an agent. Only its own phase decides whether it is given requests. */
+/** The checks of an agent. Only its own phase decides whether it is given requests, and whether it has started. */
 export const createAgentHealth = ({ phase, models, peers }: AgentHealthSources): Health =>
   new Health(
     {
@@ -29,4 +29,5 @@ export const createAgentHealth = ({ phase, models, peers }: AgentHealthSources):
       },
     },
     ['phase'],
+    () => (phase() === 'starting' ? { status: 'fail', output: 'the agent is starting' } : pass),
   );

@@ -13,11 +13,20 @@ export interface HealthReport extends CheckResult {
 export class Health {
   readonly #checks: Readonly<Record<string, () => CheckResult>>;
   readonly #readiness: ReadonlySet<string>;
+  readonly #started: () => CheckResult;
 
-  /** @param readiness names of the checks that decide whether the agent is given requests */
-  constructor(checks: Readonly<Record<string, () => CheckResult>>, readiness: readonly string[]) {
+  /**
+   * @param readiness names of the checks that decide whether the agent is given requests
+   * @param started whether the agent has come up; once it has, this stays so
+   */
+  constructor(
+    checks: Readonly<Record<string, () => CheckResult>>,
+    readiness: readonly string[],
+    started: () => CheckResult,
+  ) {
     this.#checks = checks;
     this.#readiness = new Set(readiness);
+    this.#started = started;
   }
 
   report(): HealthReport {
@@ -27,6 +36,12 @@ export class Health {
   /** Only what decides readiness; the liveness of an agent never depends on it. */
   readiness(): HealthReport {
     return this.#run([...this.#readiness]);
+  }
+
+  /** Whether the start is over, whatever came after it. */
+  startup(): HealthReport {
+    const started = this.#started();
+    return { status: started.status, checks: { started } };
   }
 
   #run(names: readonly string[]): HealthReport {

@@ -1,16 +1,26 @@
 import type { RequestListener } from 'node:http';
 import type { Registry } from '@ollamamax/common';
-import { probeText, type Health } from './health.ts';
+import { probeText, type Health, type HealthReport } from './health.ts';
+
+const alive: HealthReport = { status: 'pass', checks: {} };
+
+/** Liveness says that the process answers and nothing else: neither peers nor models may restart it. */
+const probes: Readonly<Record<string, (health: Health) => HealthReport>> = {
+  '/livez': () => alive,
+  '/healthz': () => alive,
+  '/readyz': (health) => health.readiness(),
+  '/startupz': (health) => health.startup(),
+};
 
 /**
- * Probes as Kubernetes and load balancers ask for them. Liveness says that the process answers and nothing else:
- * neither peers nor models may restart it.
+ * Probes as Kubernetes and load balancers ask for them.
  * @returns whether the path was one of them
  */
 export const answerProbe = (health: Health, ...[request, response]: Parameters<RequestListener>): boolean => {
   const [path = '', query = ''] = (request.url ?? '/').split('?', 2);
-  if (path !== '/livez' && path !== '/readyz' && path !== '/healthz') return false;
-  const report = path === '/readyz' ? health.readiness() : ({ status: 'pass', checks: {} } as const);
+  const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
+  if (probe === undefined) return false;
+  const report = probe(health);
   response.statusCode = report.status === 'fail' ? 503 : 200;
   response.setHeader('content-type', 'text/plain; charset=utf-8');
   response.setHeader('cache-control', 'no-store');
@@ -25,7 +35,7 @@ export const createMetricsHandler =
     if (answerProbe(health, request, response)) return;
     if ((request.url ?? '').split('?')[0] !== '/metrics') {
       response.statusCode = 404;
-      response.end('metrics are at /metrics, probes at /livez and /readyz\n');
+      response.end('metrics are at /metrics, probes at /startupz, /livez and /readyz\n');
       return;
     }
     registry.metrics().then(

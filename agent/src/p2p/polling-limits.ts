@@ -13,7 +13,7 @@ export interface PollingLimits {
   readonly discoveryMs: number;
   /** Longest wait for the members at the start. */
   readonly meetMs: number;
-  /** A peer whose address is no longer found is forgotten so long after its last answer. */
+  /** A peer of which no address is found any more is a member, though offline, for so long after its last answer. */
   readonly forgetMs: number;
   readonly maxStreams: number;
   /** Time until a stream's answer begins; 0: no limit (a long prompt sends nothing). */

@@ -12,11 +12,13 @@ import type { ModelShow, Validator } from '@ollamamax/api';
 import { backoffDelay, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import type { Catalog } from '../catalog/catalog.ts';
+import { createAdoption } from './adoption.ts';
 import type { Discovery, PeerAddress } from './discovery.ts';
+import { Members } from './members.ts';
 import { createPeerLink } from './peer-link.ts';
 import type { PeerLink } from './peer-link.ts';
 import { defaultPollingLimits, type PollingLimits } from './polling-limits.ts';
-import type { Peer, Peers } from './peers.ts';
+import type { Peers } from './peers.ts';
 import { streamInference } from './inference-stream.ts';
 
 export interface PollingPeersOptions {
@@ -86,11 +88,11 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
   const stopped = new AbortController();
   const loops = new Set<Promise<void>>();
   let loadTick: NodeJS.Timeout | undefined;
-  let adoption: { busy: boolean; failures: number; notBefore: number } = {
-    busy: false,
-    failures: 0,
-    notBefore: 0,
-  };
+  const members = new Members<Entry>({
+    places: () => entries.values(),
+    selfId,
+    forgetMs: limits.forgetMs,
+  });
 
   const notify = (): void => {
     clearTimeout(loadTick);
@@ -102,26 +104,21 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     loadTick ??= setTimeout(notify, pollMs).unref();
   };
 
-  const adoptNewer = async (entry: Entry, revision: number): Promise<void> => {
-    if (adoption.busy || revision <= catalog.state().revision || performance.now() < adoption.notBefore)
-      return;
-    adoption.busy = true;
-    try {
-      const signal = AbortSignal.any([entry.stopped.signal, AbortSignal.timeout(limits.showMs)]);
-      const { value } = await entry.link.json(
-        { method: 'GET', path: internalPaths.desiredState, signal },
-        limits.desiredStateBytes,
-      );
-      const { changed } = await catalog.apply(checked(validateDesiredState, value));
-      if (changed) log.info('desired state taken over', { from: entry.id, revision });
-      adoption = { busy: false, failures: 0, notBefore: 0 };
-    } catch (error) {
-      const delay = backoffDelay(adoption.failures, { minMs: pollMs, maxMs: 60_000 });
-      adoption = { busy: false, failures: adoption.failures + 1, notBefore: performance.now() + delay };
-      if (!stopped.signal.aborted)
-        log.warn('desired state of a peer could not be taken over', { from: entry.id, revision, error });
-    }
-  };
+  const adopt = createAdoption({ catalog, pauseMs: pollMs, log });
+  const adoptNewer = (entry: Entry, { id, catalogRevision }: AgentStatus): Promise<void> =>
+    adopt({
+      from: id,
+      revision: catalogRevision,
+      fetch: async () => {
+        const signal = AbortSignal.any([entry.stopped.signal, AbortSignal.timeout(limits.showMs)]);
+        const { value } = await entry.link.json(
+          { method: 'GET', path: internalPaths.desiredState, signal },
+          limits.desiredStateBytes,
+        );
+        return checked(validateDesiredState, value);
+      },
+      wanted: () => !stopped.signal.aborted,
+    });
 
   const answered = (entry: Entry, status: AgentStatus): void => {
     const visible =
@@ -138,10 +135,17 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       lastProblem: undefined,
     });
     if (status.id === selfId) return;
+    // Another process of that agent answers here: whoever was at its other address is not there any more.
+    const superseded = members.heard(entry);
+    for (const other of superseded) {
+      Object.assign(other, { online: false, offlineAt: performance.now() });
+      other.missed = Math.max(other.missed, limits.missedPolls);
+      log.info('peer has moved', { peer: status.id, from: other.target.address, to: entry.target.address });
+    }
     if (visible) notify();
     else notifyLoad();
     // On its own: a slow transfer must not look like a missed poll.
-    const work = adoptNewer(entry, status.catalogRevision).finally(() => loops.delete(work));
+    const work = adoptNewer(entry, status).finally(() => loops.delete(work));
     loops.add(work);
   };
 
@@ -238,10 +242,7 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     entries.delete(entry.target.address);
     entry.stopped.abort();
     entry.link.close();
-    if (entry.id !== undefined && entry.id !== selfId) {
-      log.info('peer is gone', { peer: entry.id, address: entry.target.address });
-      notify();
-    }
+    log.debug('address is forgotten', { peer: entry.id, address: entry.target.address });
   };
 
   const refresh = async (): Promise<void> => {
@@ -250,9 +251,11 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     const addresses = new Set(found.map((target) => target.address));
     for (const entry of [...entries.values()]) {
       entry.found = addresses.has(entry.target.address);
-      if (!entry.found && !entry.online && performance.now() - entry.heardAt >= limits.forgetMs)
-        forget(entry);
+      if (!entry.found && !entry.online && members.isSpent(entry, performance.now())) forget(entry);
     }
+    const gone = members.forget(performance.now());
+    for (const id of gone) log.info('peer is gone', { peer: id });
+    if (gone.length > 0) notify();
     for (const target of found) if (target.id !== selfId && !entries.has(target.address)) add(target);
   };
 
@@ -291,22 +294,8 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     await Promise.all(strangers.map((entry) => entry.firstPoll));
   };
 
-  /** One entry per agent: the one that answered last, when an agent has (or had) several addresses. */
-  const byId = (): Map<string, Entry> => {
-    const best = new Map<string, Entry>();
-    for (const entry of entries.values()) {
-      if (entry.id === undefined || entry.id === selfId) continue;
-      const other = best.get(entry.id);
-      const better =
-        other === undefined ||
-        (entry.online !== other.online ? entry.online : !entry.online && entry.heardAt > other.heardAt);
-      if (better) best.set(entry.id, entry);
-    }
-    return best;
-  };
-
   const entryOf = (peerId: string): Entry => {
-    const entry = byId().get(peerId);
+    const entry = members.byId().get(peerId);
     if (entry === undefined) throw new ApiError('agent_unreachable', `Agent ${peerId} is not known here.`);
     return entry;
   };
@@ -332,14 +321,7 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       }
       await Promise.all(loops);
     },
-    list: () =>
-      [...byId()].map(([id, entry]): Peer => ({
-        id,
-        address: entry.target.address,
-        online: entry.online,
-        lastSeen: entry.lastSeen,
-        status: entry.status,
-      })),
+    list: () => members.list(),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

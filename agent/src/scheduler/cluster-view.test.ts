@@ -93,6 +93,24 @@ describe('models', () => {
   });
 });
 
+test('as many copies are wanted as agents may hold the model', () => {
+  const state = newDesiredState(1, ['a', 'b', 'c']);
+  const [a, b, c] = state.models;
+  const models = mergeModels(
+    {
+      ...state,
+      models: [
+        { ...a!, replicas: 2 },
+        { ...b!, agents: ['self', 'gone'] },
+        { ...c!, agents: [] },
+      ],
+    },
+    newStatus('self'),
+    [peer('p'), peer('q')],
+  );
+  expect(models.map(({ replicasDesired }) => replicasDesired)).toEqual([2, 1, 0]);
+});
+
 describe('the view', () => {
   test('reads what is there now and passes changes of all its sources on', async () => {
     const listeners = new Set<() => void>();

@@ -23,6 +23,12 @@ export interface WatchedTlsOptions {
   readonly pollMs?: number;
 }
 
+/** Makes connections with certificates. */
+export interface TlsUser {
+  /** From now on for new connections; those that are there go on with theirs. */
+  renew(material: TlsMaterial): void;
+}
+
 /** Time for whoever writes the files one after the other to come to an end. */
 const settleMs = 1000;
 
@@ -55,7 +61,7 @@ export class WatchedTls implements Component {
   readonly use: CertificateUse;
   readonly #options: WatchedTlsOptions;
   readonly #watch: FileWatch;
-  readonly #listeners = new Set<(material: TlsMaterial) => void>();
+  readonly #users = new Set<TlsUser>();
   readonly #stopped = new AbortController();
   #material: TlsMaterial;
   #hash: string;
@@ -99,9 +105,9 @@ export class WatchedTls implements Component {
     return parseCertificate(this.#material.cert)?.validToDate ?? new Date(0);
   }
 
-  /** Called with new certificates once they are known to be good. */
-  onRenewed(listener: (material: TlsMaterial) => void): void {
-    this.#listeners.add(listener);
+  /** They are given new certificates once these are known to be good. */
+  usedBy(...users: readonly (TlsUser | undefined)[]): void {
+    for (const user of users) if (user !== undefined) this.#users.add(user);
   }
 
   start(): Promise<void> {
@@ -147,9 +153,9 @@ export class WatchedTls implements Component {
     this.#refusedHash = '';
     this.#hash = found.hash;
     this.#material = found.material;
-    for (const listener of this.#listeners) {
+    for (const user of this.#users) {
       try {
-        listener(found.material);
+        user.renew(found.material);
       } catch (error) {
         logger.error('A new certificate could not be taken over.', { use, error });
       }
@@ -165,7 +171,7 @@ export class WatchedTls implements Component {
 export const openCertificates = async (
   { tls, internalTls, cluster, node }: NodeConfig,
   logger: Logger,
-): Promise<{ readonly [use in CertificateUse]: WatchedTls | undefined }> => {
+): Promise<Readonly<Record<CertificateUse, WatchedTls | undefined>>> => {
   const { certFile, keyFile } = tls;
   const log = logger.child({ component: 'certificates' });
   const [api, internal] = await Promise.all([

@@ -51,8 +51,10 @@ export const kinds = {
         message: `the name of an OllamaCluster may have at most ${maxClusterNameLength} characters`,
       },
       {
-        rule: '!self.metadata.name.contains(".")',
-        message: 'the name of an OllamaCluster may not contain a dot',
+        // That of a Service, which is called the same.
+        rule: 'self.metadata.name.matches("^[a-z][-a-z0-9]*$")',
+        message:
+          'the name of an OllamaCluster must begin with a letter and have only lower-case letters, digits and "-"',
       },
     ],
     columns: [

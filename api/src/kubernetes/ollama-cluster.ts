@@ -131,12 +131,13 @@ export const OllamaClusterSpec = Type.Object(
             fieldPath: '.className',
           },
           {
-            rule: 'quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0',
+            rule: '!isQuantity(string(self.size)) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0',
             message: 'storage.size may grow but not shrink',
             fieldPath: '.size',
           },
           {
-            rule: 'quantity(string(self.size)).isGreaterThan(quantity("0"))',
+            // What is no quantity at all has been told of already.
+            rule: '!isQuantity(string(self.size)) || quantity(string(self.size)).isGreaterThan(quantity("0"))',
             message: 'storage.size must be more than nothing',
             fieldPath: '.size',
           },

@@ -45,8 +45,7 @@ export const clientName = (model: OllamaModel): string =>
 
 const sourceOf = ({ source }: OllamaModelSpec): ModelSource | undefined => {
   if (source.file !== undefined) return { file: source.file.path };
-  if (source.pvc !== undefined)
-    return { file: `${paths.claims}/${source.pvc.claimName}/${source.pvc.path}` };
+  if (source.pvc !== undefined) return { file: `${paths.claims}/${source.pvc.claimName}/${source.pvc.path}` };
   if (source.http !== undefined) return { http: source.http.url };
   return undefined;
 };
@@ -69,7 +68,9 @@ const parametersOf = ({ parameters }: OllamaModelSpec): ModelSpec['parameters'] 
     stop: parameters.stop === undefined ? undefined : [...parameters.stop],
   };
   return Object.fromEntries(
-    Object.entries(named).filter((entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined),
+    Object.entries(named).filter(
+      (entry): entry is [string, NonNullable<(typeof entry)[1]>] => entry[1] !== undefined,
+    ),
   );
 };
 

@@ -72,7 +72,12 @@ export class Applier {
     const text = JSON.stringify(wanted);
     const known = this.#remembered.get(key);
     const sameWish = known?.wanted === text;
-    if (now !== undefined && known !== undefined && sameWish && sameJson(project(now, wanted), known.projection))
+    if (
+      now !== undefined &&
+      known !== undefined &&
+      sameWish &&
+      sameJson(project(now, wanted), known.projection)
+    )
       return { change: 'none', object: now };
     await this.#failpoints.hit(`before apply ${resource.kind} ${name}`);
     const applied = await this.#client.serverSideApply(resource, wanted, {

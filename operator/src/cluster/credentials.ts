@@ -177,23 +177,16 @@ const authSecrets = async (cluster: OllamaCluster, now: SecretsNow): Promise<Chi
   }
   const password = text(now.admin, 'password')?.trim() ?? randomBytes(18).toString('base64url');
   const mark = createHmac('sha256', signingSecret).update(password).digest('hex');
-  const known = now.auth?.metadata.annotations?.[passwordMark] === mark ? text(now.auth, authKeys.users) : undefined;
+  const known =
+    now.auth?.metadata.annotations?.[passwordMark] === mark ? text(now.auth, authKeys.users) : undefined;
   const users =
     known ??
     formatYaml({
-      users: [
-        { name: adminUser, role: 'admin', passwordHash: await hashPassword(password) },
-      ],
+      users: [{ name: adminUser, role: 'admin', passwordHash: await hashPassword(password) }],
     });
   return [
     // The password first: a hash whose password nobody knows would be of no use.
-    secret(
-      cluster,
-      names.admin,
-      { username: adminUser, password },
-      undefined,
-      'kubernetes.io/basic-auth',
-    ),
+    secret(cluster, names.admin, { username: adminUser, password }, undefined, 'kubernetes.io/basic-auth'),
     secret(
       cluster,
       names.auth,

@@ -7,11 +7,7 @@ import {
   type OllamaClusterStatus,
 } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
-import {
-  contentHash,
-  desiredContent,
-  type DesiredContent,
-} from '../agents/desired-state.ts';
+import { contentHash, desiredContent, type DesiredContent } from '../agents/desired-state.ts';
 import type { AgentObserver, AgentReport } from '../agents/observer.ts';
 import { indexes, type Caches } from '../caches.ts';
 import {
@@ -113,12 +109,17 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     return known;
   };
 
-  const tell = (cluster: OllamaCluster, type: 'Normal' | 'Warning', reason: EventReason, note: string): void =>
-    events.record(cluster as unknown as KubeObject, { type, reason, note });
+  const tell = (
+    cluster: OllamaCluster,
+    type: 'Normal' | 'Warning',
+    reason: EventReason,
+    note: string,
+  ): void => events.record(cluster as unknown as KubeObject, { type, reason, note });
 
   const note = (cluster: OllamaCluster, child: KubeObject, change: Change): void => {
     const what = `${child.kind} ${child.metadata.name ?? ''}`;
-    if (change === 'reverted') tell(cluster, 'Warning', 'DriftReverted', `${what} was changed by somebody; it is set back.`);
+    if (change === 'reverted')
+      tell(cluster, 'Warning', 'DriftReverted', `${what} was changed by somebody; it is set back.`);
     if (change === 'created') tell(cluster, 'Normal', 'Created', `${what} was made.`);
   };
 
@@ -142,11 +143,15 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
   };
 
   const liveOf = (resource: Resource, object: Child): KubeObject | undefined =>
-    caches.children.get(resource.kind)?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`);
+    caches.children
+      .get(resource.kind)
+      ?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`);
 
   const prune = async (pass: Pass, wanted: readonly WantedChild[]): Promise<void> => {
     const { cluster, key, context } = pass;
-    const names = new Set(wanted.map(({ resource, object }) => `${resource.kind}/${object.metadata.name ?? ''}`));
+    const names = new Set(
+      wanted.map(({ resource, object }) => `${resource.kind}/${object.metadata.name ?? ''}`),
+    );
     for (const resource of optionalResources) {
       if (!(await isServed(resource, context.signal))) continue;
       const present = monitoringResources.has(resource)
@@ -180,7 +185,10 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     }
   };
 
-  const applyStorage = async ({ cluster, statefulSet, context }: Pass, storage: StorageFacts): Promise<void> => {
+  const applyStorage = async (
+    { cluster, statefulSet, context }: Pass,
+    storage: StorageFacts,
+  ): Promise<void> => {
     for (const claim of storage.grow)
       await client.mergePatch(
         resources.claim,
@@ -257,9 +265,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       defaultPullPolicy: options.defaultPullPolicy,
       clusterDomain: options.clusterDomain,
       operatorNamespace: options.operatorNamespace,
-      modelClaims: [
-        ...new Set(pass.models.flatMap(({ spec }) => spec.source.pvc?.claimName ?? [])),
-      ].sort(),
+      modelClaims: [...new Set(pass.models.flatMap(({ spec }) => spec.source.pvc?.claimName ?? []))].sort(),
       certificateEpoch: credentials.epoch,
       replicas,
     };
@@ -296,14 +302,23 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
   };
 
   /** Which revision the content has: a new one when it differs from what was given before, or agents know better. */
-  const revisionOf = (pass: Pass, content: DesiredContent): NonNullable<OllamaClusterStatus['desiredState']> => {
+  const revisionOf = (
+    pass: Pass,
+    content: DesiredContent,
+  ): NonNullable<OllamaClusterStatus['desiredState']> => {
     const hash = contentHash(content);
     const cachedState = pass.cluster.status?.desiredState;
     const written = given.get(pass.cluster.metadata.uid);
     const before =
       written !== undefined && written.revision >= (cachedState?.revision ?? 0) ? written : cachedState;
-    const reported = [...pass.reports.values()].flatMap(({ status }) => (status === undefined ? [] : [status]));
-    const newest = Math.max(firstRevision - 1, before?.revision ?? 0, ...reported.map((s) => s.catalogRevision));
+    const reported = [...pass.reports.values()].flatMap(({ status }) =>
+      status === undefined ? [] : [status],
+    );
+    const newest = Math.max(
+      firstRevision - 1,
+      before?.revision ?? 0,
+      ...reported.map((s) => s.catalogRevision),
+    );
     const disagree = reported.some(
       (status) =>
         status.catalogRevision > (before?.revision ?? 0) ||
@@ -342,7 +357,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     const was = (type: string) => find(cluster.status, type);
     const is = (type: string) => find(status, type);
     const degraded = is('Degraded');
-    if (degraded?.status === 'True' && (was('Degraded')?.reason !== degraded.reason))
+    if (degraded?.status === 'True' && was('Degraded')?.reason !== degraded.reason)
       tell(
         cluster,
         'Warning',

@@ -54,7 +54,8 @@ export const decideRollout = (input: RolloutInput): Rollout => {
   }
   const next = partition - 1;
   const pod = byOrdinal.get(next);
-  if (pod === undefined || isUpdated(pod) || !isReady(pod)) return { kind: 'rolling', partition: next, updated };
+  if (pod === undefined || isUpdated(pod) || !isReady(pod))
+    return { kind: 'rolling', partition: next, updated };
   const unready = ordinals.filter((ordinal) => {
     const other = byOrdinal.get(ordinal);
     return ordinal !== next && (other === undefined || !isReady(other));

@@ -88,7 +88,11 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
   const before = cluster.status?.conditions?.find(({ type }) => type === 'Available');
   const everServed = before?.status === 'True' || before?.reason === 'NoAgentReady';
   if (statefulSet === undefined || (!everServed && ready < replicas))
-    return { status: 'True', reason: 'Starting', message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.` };
+    return {
+      status: 'True',
+      reason: 'Starting',
+      message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.`,
+    };
   if (replicasNow > replicas || present > replicas)
     return {
       status: 'True',
@@ -114,7 +118,11 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
       message: `${present} agents are to become ${replicas}.`,
     };
   if (ready < replicas)
-    return { status: 'True', reason: 'Restarting', message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.` };
+    return {
+      status: 'True',
+      reason: 'Restarting',
+      message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.`,
+    };
   return { status: 'False', reason: 'Settled', message: 'Nothing is being changed.' };
 };
 
@@ -145,7 +153,8 @@ const degraded = (facts: ClusterFacts): Facts<'Degraded'> => {
 
 const modelsReady = ({ models }: ClusterFacts): Facts<'ModelsReady'> => {
   const { total, ready, failed } = models;
-  if (total === 0) return { status: 'True', reason: 'NoModels', message: 'No OllamaModel names this cluster.' };
+  if (total === 0)
+    return { status: 'True', reason: 'NoModels', message: 'No OllamaModel names this cluster.' };
   const message = `${ready} of ${many(total, 'model')} ${are(total)} ready.`;
   if (failed > 0)
     return { status: 'False', reason: 'SomeFailed', message: `${message} ${many(failed, 'model')} failed.` };
@@ -155,7 +164,9 @@ const modelsReady = ({ models }: ClusterFacts): Facts<'ModelsReady'> => {
 };
 
 const summary = (
-  parts: Readonly<Record<'Available' | 'QuorumReady' | 'StorageReady' | 'Progressing' | 'Degraded', ConditionFacts>>,
+  parts: Readonly<
+    Record<'Available' | 'QuorumReady' | 'StorageReady' | 'Progressing' | 'Degraded', ConditionFacts>
+  >,
 ): Facts<'Ready'> => {
   const no = (reason: ClusterReason<'Ready'>, part: ConditionFacts): Facts<'Ready'> => ({
     status: 'False',
@@ -264,7 +275,11 @@ export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
   return {
     ...(observed === undefined ? {} : { observedGeneration: observed }),
     phase: phaseOf(facts, wanted),
-    conditions: mergeConditions(cluster.status?.conditions as readonly Condition[] | undefined, wanted, nowMs),
+    conditions: mergeConditions(
+      cluster.status?.conditions as readonly Condition[] | undefined,
+      wanted,
+      nowMs,
+    ),
     replicas: pods.length,
     readyReplicas: ready,
     updatedReplicas: pods.filter(({ metadata }) => metadata.labels?.[revisionLabel] === revision).length,

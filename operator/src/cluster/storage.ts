@@ -64,9 +64,7 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
   if (storage.ephemeral) return as('True', 'Ephemeral', 'The cluster uses no volumes.');
 
   const wanted = bytesOf(storage.size);
-  const small = claims.filter(
-    ({ spec }) => bytesOf(spec?.resources?.requests?.storage ?? '0') < wanted,
-  );
+  const small = claims.filter(({ spec }) => bytesOf(spec?.resources?.requests?.storage ?? '0') < wanted);
   const template = statefulSet?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
   const recreate = template !== undefined && bytesOf(template) !== wanted;
   const className = claims.find(({ spec }) => spec?.storageClassName !== undefined)?.spec?.storageClassName;
@@ -89,7 +87,12 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
   if (missing.length > 0 || pods.length === 0) {
     if (classes !== undefined) {
       if (storage.className !== undefined && known === undefined)
-        return as('False', 'StorageClassNotFound', `StorageClass ${storage.className} does not exist.`, change);
+        return as(
+          'False',
+          'StorageClassNotFound',
+          `StorageClass ${storage.className} does not exist.`,
+          change,
+        );
       const hasDefault = classes.some(
         ({ metadata }) => metadata.annotations?.[defaultClassAnnotation] === 'true',
       );
@@ -108,9 +111,7 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
       change,
     );
   }
-  const growing = claims.filter(
-    ({ status }) => bytesOf(status?.capacity?.storage ?? '0') < wanted,
-  );
+  const growing = claims.filter(({ status }) => bytesOf(status?.capacity?.storage ?? '0') < wanted);
   if (small.length > 0 || growing.length > 0)
     return as('True', 'Resizing', `${Math.max(small.length, growing.length)} volumes are growing.`, change);
   return as('True', 'Bound', `${pods.length} volumes are bound.`, change);

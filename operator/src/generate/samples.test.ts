@@ -11,7 +11,7 @@ import { parseConfigFile } from '@ollamamax/common';
 interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly items?: Node;
-  readonly additionalProperties?: Node;
+  readonly additionalProperties?: Node | false;
   readonly [keyword: string]: unknown;
 }
 
@@ -24,16 +24,18 @@ const strict = (node: Node): Node => {
   const { properties, items, additionalProperties, ...rest } = node;
   return {
     ...Object.fromEntries(Object.entries(rest).filter(([keyword]) => !keyword.startsWith('x-kubernetes-'))),
+    ...(typeof additionalProperties === 'object'
+      ? { additionalProperties: strict(additionalProperties) }
+      : {}),
     ...(properties === undefined
       ? {}
       : {
-          additionalProperties: false,
+          additionalProperties: false as const,
           properties: Object.fromEntries(
             Object.entries(properties).map(([name, property]) => [name, strict(property)]),
           ),
         }),
     ...(items === undefined ? {} : { items: strict(items) }),
-    ...(additionalProperties === undefined ? {} : { additionalProperties: strict(additionalProperties) }),
   };
 };
 

@@ -11,7 +11,9 @@ export const holdersOf = (
   reports: ReadonlyMap<string, AgentReport>,
   readyAgents: ReadonlySet<string>,
 ): readonly string[] =>
-  [...reports.values()].filter((report) => readyAgents.has(report.name) && holdsReady(report, model)).map(({ name }) => name);
+  [...reports.values()]
+    .filter((report) => readyAgents.has(report.name) && holdsReady(report, model))
+    .map(({ name }) => name);
 
 /** Names for clients of the models that agents are told of. */
 export const plannedNames = (plans: readonly ModelPlan[]): readonly string[] =>

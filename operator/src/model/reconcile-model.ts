@@ -78,7 +78,7 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
         reason: 'ModelReady',
         note: is.message,
       });
-    if ((status.phase === 'Failed') && (model.status?.phase !== 'Failed' || was?.message !== is?.message))
+    if (status.phase === 'Failed' && (model.status?.phase !== 'Failed' || was?.message !== is?.message))
       events.record(model as unknown as KubeObject, {
         type: 'Warning',
         reason: 'ModelFailed',

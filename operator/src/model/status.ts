@@ -183,7 +183,10 @@ export const modelStatus = (facts: ModelFacts): OllamaModelStatus => {
   };
   const reported = holdings.flatMap(({ model: one }) => (one === undefined ? [] : [one]));
   const total = reported.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const done = reported.reduce((sum, { completedBytes, sizeBytes, state }) => sum + (state === 'ready' ? sizeBytes : completedBytes), 0);
+  const done = reported.reduce(
+    (sum, { completedBytes, sizeBytes, state }) => sum + (state === 'ready' ? sizeBytes : completedBytes),
+    0,
+  );
   const digest = reported.find((one) => one.digest !== undefined)?.digest;
   const size = Math.max(0, ...reported.map(({ sizeBytes }) => sizeBytes));
   const error = holdings.find((holding) => holding.model?.error !== undefined);

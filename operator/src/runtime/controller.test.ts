@@ -36,8 +36,8 @@ const keys = (): string[] => reconcile.mock.calls.map(([key]) => key);
 const counts = async (name: string): Promise<Record<string, number>> => {
   const found = (await registry.getMetricsAsJSON()).find((metric) => metric.name === name);
   const values = (found?.values ?? []).map(({ value, labels }): [string, number] => [
-    String(labels['result'] ?? 'all'),
-    Number(value),
+    String(labels.result ?? 'all'),
+    value,
   ]);
   return Object.fromEntries(values.filter(([, value]) => value > 0));
 };
@@ -152,8 +152,8 @@ describe('at the same time', () => {
     for (let times = 0; times < 50; times += 1) for (const key of 'abcde') controller.enqueue(key);
     await clock.advance(1000);
     expect(most).toBe(3);
-    expect(keys().filter((key) => key === 'a')).toHaveLength(2);
-    expect(keys()).toHaveLength(6);
+    // Three were at work already when the burst came.
+    expect(keys().toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c', 'd', 'e']);
     await controller.stop();
     await run;
   });

@@ -120,10 +120,10 @@ class QueueController implements Controller {
     informer.onEvent((event) => {
       if (when?.(event) === false) return;
       const priority = event.type === 'add' && event.initial ? 'low' : 'high';
-      for (const key of mapping(event.object, event)) this.#queue.add(key, priority);
+      const keys = new Set(mapping(event.object, event));
       // A child that changed hands concerns both owners.
-      if (event.type === 'update')
-        for (const key of mapping(event.previous, event)) this.#queue.add(key, priority);
+      if (event.type === 'update') for (const key of mapping(event.previous, event)) keys.add(key);
+      for (const key of keys) this.#queue.add(key, priority);
     });
   }
 

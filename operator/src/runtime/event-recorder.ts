@@ -67,6 +67,8 @@ interface Series {
   lastAt: number;
   /** Count that the server has; 0 before the event is created. */
   written: number;
+  /** Count that is on its way; 0 while nothing is sent. */
+  sending: number;
   failures: number;
   /** Set while a write is planned or running. */
   cancel: (() => void) | undefined;
@@ -122,7 +124,7 @@ class SeriesRecorder implements EventRecorder {
     for (const series of this.#series.values()) {
       series.cancel?.();
       series.cancel = undefined;
-      if (series.count > series.written) this.#due.add(series);
+      if (series.count > Math.max(series.written, series.sending)) this.#due.add(series);
     }
     this.#pump();
     await this.#writing;
@@ -161,6 +163,7 @@ class SeriesRecorder implements EventRecorder {
       count: 1,
       lastAt: now,
       written: 0,
+      sending: 0,
       failures: 0,
       cancel: undefined,
     };
@@ -204,6 +207,7 @@ class SeriesRecorder implements EventRecorder {
 
   async #writeOne(series: Series): Promise<void> {
     const { count } = series;
+    series.sending = count;
     try {
       await this.#send(series);
       series.written = count;
@@ -216,6 +220,8 @@ class SeriesRecorder implements EventRecorder {
         this.#series.delete(series.key);
         this.#options.log.warn('An event was not written', { reason: series.facts.reason, error });
       } else if (series.cancel === undefined) this.#plan(series, backoffDelay(series.failures - 1, retry));
+    } finally {
+      series.sending = 0;
     }
   }
 

@@ -56,6 +56,6 @@ test('what is kept is frozen to the bottom, without what nobody reads', () => {
   expect(kept?.metadata).not.toHaveProperty('managedFields');
   expect(kept?.spec).toEqual({ size: 1 });
   expect(() => {
-    (kept?.metadata.labels as Record<string, string>)['color'] = 'green';
+    (kept?.metadata.labels as Record<string, string>).color = 'green';
   }).toThrow(TypeError);
 });

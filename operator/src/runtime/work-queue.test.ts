@@ -30,7 +30,7 @@ const takeAll = async (): Promise<string[]> => {
 const metric = async (name: string): Promise<Record<string, number>> => {
   const found = (await registry.getMetricsAsJSON()).find((candidate) => candidate.name === name);
   return Object.fromEntries(
-    (found?.values ?? []).map(({ value, labels }) => [String(labels['priority'] ?? ''), Number(value)]),
+    (found?.values ?? []).map(({ value, labels }) => [String(labels.priority ?? ''), value]),
   );
 };
 

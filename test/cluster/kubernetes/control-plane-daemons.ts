@@ -203,15 +203,15 @@ export class ControlPlaneDaemons {
 
   async #untilThere(path: string, daemon: string): Promise<void> {
     const client = new ApiClient(this.kubeconfig);
+    const state = async (): Promise<'works' | 'ended' | undefined> => {
+      if (this.daemons.find(daemon) === undefined) return 'ended';
+      const { status } = await client.request('GET', path, undefined, 2000);
+      return status === 200 ? 'works' : undefined;
+    };
     try {
-      await until(
-        `${daemon} works`,
-        async () => {
-          if (this.daemons.find(daemon) === undefined) return false;
-          return (await client.request('GET', path, undefined, 2000)).status === 200;
-        },
-        { timeoutMs: 90_000 },
-      );
+      if ((await until(`${daemon} works`, state, { timeoutMs: 90_000 })) === 'ended') {
+        throw new Error(`${daemon} has ended`);
+      }
     } catch (error) {
       throw new Error(`${daemon} does not get ready. ${this.daemons.lastWords(daemon)}`, { cause: error });
     } finally {

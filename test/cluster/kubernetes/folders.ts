@@ -47,23 +47,21 @@ export function isAbandoned(folder: string): boolean {
   return owner === undefined || (owner !== 'kept' && !isAlive(owner));
 }
 
-/** A new folder for a control plane of this process. */
+/** A new folder for a control plane of this process: its name says whose it is from the first moment. */
 export function newControlPlaneFolder(): string {
   mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, controlPlanePrefix));
-  writeOwner(folder, thisProcess());
-  return folder;
+  const { pid, startTime } = thisProcess();
+  return mkdtempSync(join(cache, `control-plane-${pid}-${startTime}-`));
 }
-
-const controlPlanePrefix = 'control-plane-';
 
 /** Ends control planes whose process is gone; all with `all`. */
 export async function removeControlPlanes({ all }: { readonly all: boolean }): Promise<void> {
   if (!existsSync(cache)) return;
-  const folders = readdirSync(cache)
-    .filter((name) => name.startsWith(controlPlanePrefix))
-    .map((name) => join(cache, name));
-  for (const folder of folders) if (all || isAbandoned(folder)) await removeFolder(folder);
+  for (const name of readdirSync(cache)) {
+    const [, pid, startTime] = /^control-plane-(\d+)-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || startTime === undefined) continue;
+    if (all || !isAlive({ pid: Number(pid), startTime })) await removeFolder(join(cache, name));
+  }
 }
 
 /** Ends every process that belongs to a folder, then removes it. */

@@ -13,7 +13,8 @@ const userId = 65532;
 
 const gpuResources = { nvidia: 'nvidia.com/gpu', amd: 'amd.com/gpu', intel: 'gpu.intel.com/i915' } as const;
 
-export const imageOf = ({ cluster, defaultImage }: DesiredInput): string => cluster.spec.image ?? defaultImage;
+export const imageOf = ({ cluster, defaultImage }: DesiredInput): string =>
+  cluster.spec.image ?? defaultImage;
 
 /** Changes with everything that agents read only at their start. */
 export const configHash = (input: DesiredInput): string =>

@@ -8,7 +8,10 @@ export const templateHashAnnotation = `${apiGroup}/template-hash`;
 
 /** Hash of the template that the input asks for. */
 export const templateHash = (input: DesiredInput): string =>
-  createHash('sha256').update(JSON.stringify(podTemplate(input))).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(JSON.stringify(podTemplate(input)))
+    .digest('hex')
+    .slice(0, 16);
 
 /**
  * The agents. Pods start and stop in parallel; which of them get a new template is decided by `partition`, which the
