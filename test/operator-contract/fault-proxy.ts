@@ -29,6 +29,8 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #watches = new Set<LiveWatch>();
   #rules: Rule[] = [];
+  /** The TCP connection below each TLS one, by the port it comes from: only that can be reset. */
+  readonly #below = new Map<number, Socket>();
   #connections = 0;
 
   static async start(upstream: { readonly url: string; readonly ca: string }): Promise<FaultProxy> {
@@ -52,8 +54,11 @@ export class FaultProxy {
     this.#server = createServer({ cert: leaf.cert, key: leaf.key }, (request, response) => {
       this.#handle(upstream, request, response);
     });
-    this.#server.on('secureConnection', () => {
+    this.#server.on('connection', (socket: Socket) => {
+      const { remotePort = 0 } = socket;
       this.#connections += 1;
+      this.#below.set(remotePort, socket);
+      socket.once('close', () => this.#below.delete(remotePort));
     });
   }
 
@@ -86,7 +91,7 @@ export class FaultProxy {
       watch.from.unpipe(watch.to);
       if (how === 'silence') watch.from.resume();
       else watch.from.destroy();
-      if (how === 'reset') watch.socket.resetAndDestroy();
+      if (how === 'reset') this.#reset(watch.socket);
       if (how === 'close') watch.to.end();
     }
     this.#watches.clear();
@@ -114,7 +119,7 @@ export class FaultProxy {
     if (rule !== undefined) {
       rule.times -= 1;
       request.resume();
-      if (rule.fault.kind === 'reset') socket.resetAndDestroy();
+      if (rule.fault.kind === 'reset') this.#reset(socket);
       else answer(response, rule.fault);
       return;
     }
@@ -135,8 +140,12 @@ export class FaultProxy {
         from.destroy();
       });
     });
-    onward.once('error', () => socket.resetAndDestroy());
+    onward.once('error', () => this.#reset(socket));
     request.pipe(onward);
+  }
+
+  #reset({ remotePort = 0 }: Socket): void {
+    this.#below.get(remotePort)?.resetAndDestroy();
   }
 }
 

@@ -66,8 +66,11 @@ const open = async (options: Partial<WatchedTlsOptions> = {}): Promise<WatchedTl
 };
 
 const eventually = async (check: () => boolean): Promise<void> => {
-  for (const end = Date.now() + 30_000; !check(); await sleep(20))
+  const end = Date.now() + 30_000;
+  while (!check()) {
     if (Date.now() > end) throw new Error('not within 30 s');
+    await sleep(20);
+  }
 };
 
 describe('certificates in files', () => {

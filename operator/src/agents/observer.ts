@@ -9,8 +9,8 @@ export interface AgentReport {
   readonly status: AgentStatus | undefined;
   /** Why it does not answer, or refuses what it was given; undefined when all is well. */
   readonly problem: { readonly kind: 'unreachable' | 'refused'; readonly message: string } | undefined;
-  /** Milliseconds since it last answered; undefined when it never did. */
-  readonly silentMs: number | undefined;
+  /** Milliseconds since it last answered, or since it was first asked. */
+  readonly silentMs: number;
 }
 
 /** The agents of a cluster and what they are to bring about. */
@@ -44,9 +44,12 @@ export interface AgentObserverOptions {
 }
 
 interface Known {
+  /** A pod of the same name at another address is another agent, which has not been silent yet. */
+  readonly ip: string;
+  /** Monotonic time of its last answer, before that of the first question. */
+  readonly heardAt: number;
   status: AgentStatus | undefined;
   problem: AgentReport['problem'];
-  heardAt: number | undefined;
 }
 
 interface Entry {
@@ -99,7 +102,10 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
 
   const ask = async (entry: Entry, agent: AgentAddress): Promise<void> => {
     const { client, watched } = entry;
-    const before = entry.known.get(agent.name);
+    const { ip } = agent;
+    const earlier = entry.known.get(agent.name);
+    const before = earlier?.ip === ip ? earlier : undefined;
+    const heardAt = before?.heardAt ?? monotonic();
     try {
       let status = await client.status(agent);
       const { wanted } = watched;
@@ -107,13 +113,14 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
         await client.push(agent, wanted);
         status = await client.status(agent);
       }
-      entry.known.set(agent.name, { status, problem: undefined, heardAt: monotonic() });
+      entry.known.set(agent.name, { ip, status, problem: undefined, heardAt: monotonic() });
     } catch (error) {
       const refused = isApiError(error) && error.code !== 'agent_unreachable';
       entry.known.set(agent.name, {
+        ip,
         status: before?.status,
         problem: { kind: refused ? 'refused' : 'unreachable', message: messageOf(error) },
-        heardAt: refused ? monotonic() : before?.heardAt,
+        heardAt: refused ? monotonic() : heardAt,
       });
     }
   };
@@ -206,7 +213,7 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
       return new Map(
         [...(entry?.known ?? [])].map(([name, { status, problem, heardAt }]): [string, AgentReport] => [
           name,
-          { name, status, problem, silentMs: heardAt === undefined ? undefined : now - heardAt },
+          { name, status, problem, silentMs: now - heardAt },
         ]),
       );
     },

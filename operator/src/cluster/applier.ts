@@ -22,6 +22,8 @@ interface Remembered {
   readonly wanted: string;
   /** The same fields as the server gave them back: it fills in and normalizes. */
   readonly projection: unknown;
+  /** State of the object that this was taken from. */
+  readonly resourceVersion: string | undefined;
 }
 
 /** The parts of `live` that `shape` speaks of. */
@@ -37,6 +39,15 @@ const project = (live: unknown, shape: unknown): unknown => {
   return Object.fromEntries(
     Object.entries(shape).map(([name, inner]) => [name, project(fields[name], inner)]),
   );
+};
+
+/** Whether a cache still shows what was there before the last application. Versions are numbers that rise. */
+const isStale = (live: KubeObject, applied: string | undefined): boolean => {
+  try {
+    return BigInt(live.metadata.resourceVersion ?? '') < BigInt(applied ?? '');
+  } catch {
+    return false;
+  }
 };
 
 /**
@@ -76,7 +87,7 @@ export class Applier {
       now !== undefined &&
       known !== undefined &&
       sameWish &&
-      sameJson(project(now, wanted), known.projection)
+      (isStale(now, known.resourceVersion) || sameJson(project(now, wanted), known.projection))
     )
       return { change: 'none', object: now };
     await this.#failpoints.hit(`before apply ${resource.kind} ${name}`);
@@ -86,7 +97,11 @@ export class Applier {
       signal,
     });
     await this.#failpoints.hit(`after apply ${resource.kind} ${name}`);
-    this.#remembered.set(key, { wanted: text, projection: project(applied, wanted) });
+    this.#remembered.set(key, {
+      wanted: text,
+      projection: project(applied, wanted),
+      resourceVersion: applied.metadata.resourceVersion,
+    });
     if (now === undefined) return { change: 'created', object: applied };
     if (applied.metadata.resourceVersion === now.metadata.resourceVersion)
       return { change: 'none', object: applied };

@@ -10,29 +10,23 @@ import { controllerReference } from '../runtime/index.ts';
 import { childLabels, namesOf, type DesiredInput } from './desired/child.ts';
 import { revisionLabel, type Claim, type Pod } from './objects.ts';
 
-interface Node {
-  readonly properties?: Readonly<Record<string, Node>>;
-  readonly items?: Node;
-  readonly [keyword: string]: unknown;
-}
-
-/** Without what only the API server knows. */
-const plain = ({ properties, items, ...rest }: Node): Node => ({
-  ...Object.fromEntries(Object.entries(rest).filter(([keyword]) => !keyword.startsWith('x-kubernetes-'))),
-  ...(properties === undefined
-    ? {}
-    : {
-        properties: Object.fromEntries(Object.entries(properties).map(([name, node]) => [name, plain(node)])),
-      }),
-  ...(items === undefined ? {} : { items: plain(items) }),
-});
+/** A schema without what only the API server knows. */
+const plain = (schema: unknown): unknown => {
+  if (Array.isArray(schema)) return schema.map(plain);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([keyword]) => !keyword.startsWith('x-kubernetes-'))
+      .map(([keyword, inner]) => [keyword, plain(inner)]),
+  );
+};
 
 const fillerOf = (kind: keyof typeof kinds) => {
   const { spec } = customResourceDefinition(kinds[kind]) as unknown as {
-    readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: Node } }[] };
+    readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: unknown } }[] };
   };
   return compileValidator(
-    plain(spec.versions[0]!.schema.openAPIV3Schema) as unknown as Parameters<typeof compileValidator>[0],
+    plain(spec.versions[0]!.schema.openAPIV3Schema) as Parameters<typeof compileValidator>[0],
   );
 };
 const fillers = { cluster: fillerOf('cluster'), model: fillerOf('model') };

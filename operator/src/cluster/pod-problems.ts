@@ -25,6 +25,9 @@ const configReasons: ReadonlySet<string> = new Set([
   'RunContainerError',
 ]);
 
+/** Agents that ended so lately, and more than once, are about to end again. */
+const crashMemoryMs = 600_000;
+
 /** The same text for the same state: kubelet puts counters and waiting times into its messages. */
 const stable = (text: string): string =>
   text
@@ -34,15 +37,22 @@ const stable = (text: string): string =>
     .trim()
     .slice(0, 600);
 
-const ofContainer = (name: string, status: ContainerStatus): PodProblem | undefined => {
+/** What the registry answered: kubelet says it in one way while it tries, and in another one while it waits. */
+const pullAnswer = (text: string): string =>
+  stable(text)
+    .replace(/^Back-off pulling image "[^"]*"(: )?/, '')
+    .replace(/^(ErrImagePull|RegistryUnavailable): /, '')
+    .replaceAll(/rpc error: code = \w+ desc = /g, '');
+
+const ofContainer = (name: string, status: ContainerStatus, nowMs: number): PodProblem | undefined => {
   const waiting = status.state?.waiting;
   const last = status.lastState?.terminated ?? status.state?.terminated;
   const reason = waiting?.reason ?? '';
-  if (pullReasons.has(reason))
-    return {
-      reason: 'ImagePullFailed',
-      message: `${name}: the image cannot be fetched: ${stable(waiting?.message ?? reason)}`,
-    };
+  if (pullReasons.has(reason)) {
+    const answer = pullAnswer(waiting?.message ?? '');
+    const sentence = `${name}: the image cannot be fetched`;
+    return { reason: 'ImagePullFailed', message: answer === '' ? `${sentence}.` : `${sentence}: ${answer}` };
+  }
   if (configReasons.has(reason))
     return { reason: 'PodFailed', message: `${name}: ${stable(waiting?.message ?? reason)}` };
   // Kept while it starts again: somebody who looks a minute later wants to know too.
@@ -51,7 +61,12 @@ const ofContainer = (name: string, status: ContainerStatus): PodProblem | undefi
       reason: 'OutOfMemory',
       message: `${name}: the agent used more memory than its limit and was ended.`,
     };
-  if (reason === 'CrashLoopBackOff')
+  // Kept while it starts again, too: else it would come and go with every try.
+  const again =
+    status.ready !== true &&
+    (status.restartCount ?? 0) > 1 &&
+    nowMs - Date.parse(last?.finishedAt ?? '') < crashMemoryMs;
+  if (reason === 'CrashLoopBackOff' || again)
     return {
       reason: 'CrashLoop',
       message: `${name}: the agent ends again and again, last with ${
@@ -80,7 +95,7 @@ export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): P
   const scheduling = ofScheduling(name, pod, claim);
   if (scheduling !== undefined) return scheduling;
   for (const status of pod.status?.containerStatuses ?? []) {
-    const problem = ofContainer(name, status);
+    const problem = ofContainer(name, status, nowMs);
     if (problem !== undefined) return problem;
   }
   if (pod.status?.phase === 'Failed')

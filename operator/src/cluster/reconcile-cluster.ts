@@ -36,8 +36,8 @@ import { children, optionalResources, type WantedChild } from './desired/childre
 import { namesOf, type Child, type DesiredInput } from './desired/child.ts';
 import { imageOf } from './desired/pod-template.ts';
 import { claimName, statefulSet as statefulSetOf, templateHash } from './desired/stateful-set.ts';
-import { isReady, ordinalOf, type Claim, type Pod } from './objects.ts';
-import { podProblem } from './pod-problems.ts';
+import { isReady, ordinalOf, type Pod } from './objects.ts';
+import { podProblem, type PodProblem } from './pod-problems.ts';
 import { decideReplicas, decideRollout, type Rollout } from './rollout.ts';
 import { gatherScope, type Scope } from './scope.ts';
 import { clusterStatus } from './status.ts';
@@ -206,16 +206,32 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     throw new Error('The StatefulSet is made anew for larger volumes.');
   };
 
+  const problemOf = (pass: Pass, pod: Pod, nowMs: number): PodProblem | undefined =>
+    podProblem(
+      pod,
+      pass.claims.find(({ metadata }) => metadata.name === claimName(pod.metadata.name ?? '')),
+      nowMs,
+    );
+
   const rolloutOf = (pass: Pass, hash: string, replicas: number): Rollout => {
+    const nowMs = clock.now();
+    const broken = new Set(
+      pass.pods
+        .filter((pod) => problemOf(pass, pod, nowMs) !== undefined)
+        .map(({ metadata }) => metadata.name ?? ''),
+    );
     return decideRollout({
       statefulSet: pass.statefulSet,
       templateHash: hash,
       replicas,
       pods: pass.pods,
+      broken,
       wouldLose: (agent) =>
         pass.plans.flatMap(({ spec }) => {
-          // A model that may have one copy only is away while that agent restarts, whatever we wait for.
-          if (spec === undefined || (spec.replicas ?? 1) < 2) return [];
+          if (spec === undefined) return [];
+          // A model that can have one copy only is away while that agent restarts, whatever we wait for.
+          const able = (spec.agents ?? []).filter((name) => name === agent || !broken.has(name));
+          if (Math.min(spec.replicas ?? 1, able.length) < 2) return [];
           const holders = holdersOf(spec.name, pass.reports, pass.readyAgents);
           return holders.includes(agent) && holders.length === 1 ? [spec.name] : [];
         }),
@@ -416,13 +432,11 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       }
     const desiredState = paused ? cluster.status?.desiredState : revisionOf(pass, content);
     const nowMs = clock.now();
-    const claimOf = (pod: Pod): Claim | undefined =>
-      pass.claims.find(({ metadata }) => metadata.name === claimName(pod.metadata.name ?? ''));
     const status = clusterStatus({
       cluster,
       statefulSet: pass.statefulSet,
       pods: pass.pods,
-      podProblems: pass.pods.flatMap((pod) => podProblem(pod, claimOf(pod), nowMs) ?? []),
+      podProblems: pass.pods.flatMap((pod) => problemOf(pass, pod, nowMs) ?? []),
       reports: pass.reports,
       storage,
       rollout: brought?.rollout ?? { kind: 'settled', partition: 0 },

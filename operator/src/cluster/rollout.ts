@@ -12,6 +12,8 @@ export interface RolloutInput {
    * @param agent name of a pod
    */
   readonly wouldLose: (agent: string) => readonly string[];
+  /** Pods that do not get ready by waiting. Of those with the old template a new one may be the cure. */
+  readonly broken: ReadonlySet<string>;
 }
 
 export type Rollout =
@@ -23,10 +25,11 @@ export type Rollout =
 /**
  * How far a new template may go. One agent is replaced at a time, the highest ordinal first, and the next only when
  * all others serve and none of the models that are served would be served by nobody. An agent that does not serve is
- * replaced before that: there is nothing to lose.
+ * replaced before that: there is nothing to lose. Nor does the roll wait for a broken one that has the old template:
+ * it would wait for ever, for pods can only be replaced from the highest ordinal down.
  */
 export const decideRollout = (input: RolloutInput): Rollout => {
-  const { statefulSet, templateHash, replicas, pods, wouldLose } = input;
+  const { statefulSet, templateHash, replicas, pods, wouldLose, broken } = input;
   if (statefulSet === undefined) return { kind: 'settled', partition: 0 };
   // Nobody gets it in the moment in which it is applied.
   if (statefulSet.metadata.annotations?.[templateHashAnnotation] !== templateHash)
@@ -58,7 +61,8 @@ export const decideRollout = (input: RolloutInput): Rollout => {
     return { kind: 'rolling', partition: next, updated };
   const unready = ordinals.filter((ordinal) => {
     const other = byOrdinal.get(ordinal);
-    return ordinal !== next && (other === undefined || !isReady(other));
+    if (ordinal === next || (other !== undefined && isReady(other))) return false;
+    return other === undefined || isUpdated(other) || !broken.has(other.metadata.name ?? '');
   });
   if (unready.length > 0 && replicas > 1)
     return stay(`the agent with ordinal ${unready.join(', ')} is not ready`);

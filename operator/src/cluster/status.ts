@@ -132,7 +132,7 @@ const agentProblem = (facts: ClusterFacts): Facts<'Degraded'> | undefined => {
     if (!readyPods.has(report.name) || report.problem === undefined) continue;
     if (report.problem.kind === 'refused')
       return { status: 'True', reason: 'DesiredStateRefused', message: report.problem.message };
-    if (report.silentMs === undefined || report.silentMs > patienceMs)
+    if (report.silentMs > patienceMs)
       return { status: 'True', reason: 'AgentUnreachable', message: report.problem.message };
   }
   return undefined;
@@ -209,8 +209,7 @@ const agentsOf = ({ pods, reports, podProblems }: ClusterFacts): OllamaClusterSt
       const report = reports.get(name);
       const problem = podProblems.find(({ message }) => message.startsWith(`${name}:`));
       const silent =
-        report?.problem?.kind === 'unreachable' &&
-        (report.silentMs === undefined || report.silentMs > patienceMs);
+        report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
       const phase: AgentPhase =
         pod.metadata.deletionTimestamp !== undefined
           ? 'Draining'

@@ -35,11 +35,14 @@ const factor: Readonly<Record<string, number>> = {
   Ei: 2 ** 60,
 };
 
-/** Bytes of an amount as Kubernetes writes it. @returns NaN for something else */
+/**
+ * Whole bytes of an amount as Kubernetes writes it: the server writes parts of bytes in another way than people do.
+ * @returns NaN for something else
+ */
 export const bytesOf = (amount: string | number): number => {
   const match = /^([+]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([KMGTPE]i|[numkMGTPE])?$/.exec(String(amount));
   if (match === null) return Number.NaN;
-  return Number(match[1]) * (factor[match[2] ?? ''] ?? Number.NaN);
+  return Math.round(Number(match[1]) * (factor[match[2] ?? ''] ?? Number.NaN));
 };
 
 export interface StorageInput {
@@ -77,13 +80,9 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
       `StorageClass ${name ?? '(none)'} does not let volumes grow to ${String(storage.size)}.`,
     );
   const change = { grow: small, recreate };
-  const missing = pods.filter(
-    (pod) =>
-      !claims.some(
-        ({ metadata, status }) =>
-          metadata.name === claimName(pod.metadata.name ?? '') && status?.phase === 'Bound',
-      ),
-  );
+  const claimOf = (pod: Pod): Claim | undefined =>
+    claims.find(({ metadata }) => metadata.name === claimName(pod.metadata.name ?? ''));
+  const missing = pods.filter((pod) => claimOf(pod)?.status?.phase !== 'Bound');
   if (missing.length > 0 || pods.length === 0) {
     if (classes !== undefined) {
       if (storage.className !== undefined && known === undefined)
@@ -111,7 +110,8 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
       change,
     );
   }
-  const growing = claims.filter(({ status }) => bytesOf(status?.capacity?.storage ?? '0') < wanted);
+  // Claims that a scale-down left behind grow when somebody mounts them again.
+  const growing = pods.filter((pod) => bytesOf(claimOf(pod)?.status?.capacity?.storage ?? '0') < wanted);
   if (small.length > 0 || growing.length > 0)
     return as('True', 'Resizing', `${Math.max(small.length, growing.length)} volumes are growing.`, change);
   return as('True', 'Bound', `${pods.length} volumes are bound.`, change);

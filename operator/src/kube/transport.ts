@@ -18,7 +18,7 @@ export interface HttpAnswer {
 }
 
 /** More than workers and watches need together; a bound in case something runs wild. */
-const mostConnections = 128;
+const mostConnections = 64;
 const connectTimeoutMs = 10_000;
 /** Below the 90 s after which the API server closes an idle connection. */
 const keepAliveMs = 30_000;

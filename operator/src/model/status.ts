@@ -43,10 +43,10 @@ const patienceMs = 30_000;
 
 /** Which reason an agent's error stands for, by its code in the error catalogue. */
 const downloadReasons: Readonly<Record<string, ModelReason<'Downloaded'>>> = {
-  model_file_not_found: 'FileNotFound',
+  source_file_missing: 'FileNotFound',
   digest_mismatch: 'DigestMismatch',
   model_file_invalid: 'FileInvalid',
-  storage_full: 'StorageFull',
+  disk_full: 'StorageFull',
 };
 
 const percent = (done: number, total: number): number =>
@@ -59,7 +59,7 @@ const holdingsOf = ({ plan, reports, readyAgents }: ModelFacts): readonly Holdin
     const report = reports.get(agent);
     const model = report?.status?.models.find(({ name }) => name === spec.name);
     if (model === undefined) return [];
-    const silent = report?.problem?.kind === 'unreachable' && (report.silentMs ?? Infinity) > patienceMs;
+    const silent = report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
     return [{ agent, model, silent, ready: readyAgents.has(agent) && model.state === 'ready' && !silent }];
   });
 };

@@ -53,7 +53,7 @@ export interface ControllerOptions {
   readonly workers?: number | undefined;
   /** Longest reconcile, 120 000 ms. */
   readonly reconcileTimeoutMs?: number | undefined;
-  /** Every key again each `everyMs` (600 000), give or take a tenth, at low priority. */
+  /** Every key again within each `everyMs` (600 000), spread over its last fifth, at low priority. */
   readonly resync?: { readonly keys: () => Iterable<string>; readonly everyMs?: number } | undefined;
   /** What a TerminalError holds for: the key rests until this text changes, such as uid and generation. */
   readonly generationOf?: ((key: string) => string | undefined) | undefined;

@@ -105,14 +105,16 @@ export const networkPolicy = (input: DesiredInput): Child | undefined => {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': operatorNamespace } },
     podSelector: { matchLabels: { 'app.kubernetes.io/component': 'operator' } },
   };
-  const from = (peers: readonly unknown[] | undefined) => (peers === undefined ? {} : { from: peers });
+  // An empty list of peers would be read as everybody: nobody is meant, so there is no rule.
+  const open = (to: readonly (keyof typeof ports)[], peers: readonly unknown[] | undefined) =>
+    peers?.length === 0 ? [] : [{ ports: tcp(...to), ...(peers === undefined ? {} : { from: peers }) }];
   return child(cluster, 'networking.k8s.io/v1', 'NetworkPolicy', namesOf(cluster).networkPolicy, {
     spec: {
       podSelector: { matchLabels: selectorLabels(cluster) },
       policyTypes: ['Ingress'],
       ingress: [
-        { ports: tcp('api', 'dashboard'), ...from(clients) },
-        { ports: tcp('metrics'), ...from(monitoring) },
+        ...open(['api', 'dashboard'], clients),
+        ...open(['metrics'], monitoring),
         { ports: tcp('internal'), from: [agents, operator] },
       ],
     },

@@ -97,13 +97,33 @@ const volumes = ({ cluster, modelClaims }: DesiredInput): object[] => {
   ];
 };
 
-const softSpread = (input: DesiredInput): object[] =>
-  ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+/**
+ * Over nodes. Not over zones in the same list: where nodes have no zone, the scheduler would leave the whole list out of
+ * account.
+ */
+const softSpread = (input: DesiredInput): object[] => [
+  {
     maxSkew: 1,
-    topologyKey,
+    topologyKey: 'kubernetes.io/hostname',
     whenUnsatisfiable: 'ScheduleAnyway',
     labelSelector: { matchLabels: selectorLabels(input.cluster) },
-  }));
+  },
+];
+
+/** Over zones, where there are any. */
+const zoneSpread = (input: DesiredInput): object => ({
+  podAntiAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 50,
+        podAffinityTerm: {
+          topologyKey: 'topology.kubernetes.io/zone',
+          labelSelector: { matchLabels: selectorLabels(input.cluster) },
+        },
+      },
+    ],
+  },
+});
 
 const defined = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
@@ -139,7 +159,7 @@ export const podTemplate = (input: DesiredInput): Readonly<Record<string, unknow
         imagePullSecrets: spec.imagePullSecrets,
         nodeSelector: scheduling.nodeSelector,
         tolerations: scheduling.tolerations,
-        affinity: scheduling.affinity,
+        affinity: scheduling.affinity ?? zoneSpread(input),
         priorityClassName: scheduling.priorityClassName,
       }),
       topologySpreadConstraints: scheduling.topologySpreadConstraints ?? softSpread(input),

@@ -1,0 +1,187 @@
+import { model } from '../harness/documents.ts';
+import type { Document } from '../harness/documents.ts';
+import { patterns, refused, says } from './refused.ts';
+import type { Refused } from './refused.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const creation = (title: string, spec: Fields, ...sentences: readonly string[]): Refused =>
+  refused(title, model('sample', spec), ...sentences);
+const from = (title: string, source: unknown, ...sentences: readonly string[]): Refused =>
+  creation(title, { source }, ...sentences);
+
+const digest = 'a'.repeat(64);
+const oneSource = says.rule(
+  'spec.source',
+  'exactly one source is needed: file, pvc, http, ollama, huggingFace, oci',
+);
+const filePath = says.rule('spec.source.file.path', 'file.path must be an absolute path without ".."');
+const claimPath = says.rule(
+  'spec.source.pvc.path',
+  'pvc.path must be relative to the root of the volume, without ".." and empty parts',
+);
+
+export const refusedModels: readonly Refused[] = [
+  creation('no cluster', { clusterRef: undefined }, says.required('spec.clusterRef')),
+  creation('a cluster without a name', { clusterRef: {} }, says.required('spec.clusterRef.name')),
+  creation(
+    'a name for the reference to the cluster',
+    { clusterRef: 'demo' },
+    says.type('spec.clusterRef', 'string', 'object'),
+  ),
+  creation(
+    'a cluster that can have no such name',
+    { clusterRef: { name: 'Demo' } },
+    says.pattern('spec.clusterRef.name', 'Demo', patterns.name),
+  ),
+  from('no source', undefined, says.required('spec.source')),
+  from('a source of no kind', {}, oneSource),
+  from('two sources', { file: { path: '/a' }, pvc: { claimName: 'a', path: 'b' } }, oneSource),
+  from('a source of an unknown kind', { s3: { bucket: 'b' } }, says.unknown('spec.source.s3')),
+  from('a relative file', { file: { path: 'a.gguf' } }, filePath),
+  from('a file by a detour', { file: { path: '/models/../etc/passwd' } }, filePath),
+  from('a file that ends above', { file: { path: '/models/..' } }, filePath),
+  from('a file without its path', { file: {} }, says.required('spec.source.file.path')),
+  from('a path for a file', { file: '/m.gguf' }, says.type('spec.source.file', 'string', 'object')),
+  from('an absolute path on a claim', { pvc: { claimName: 'c', path: '/a.gguf' } }, claimPath),
+  from('a path that leaves the claim', { pvc: { claimName: 'c', path: 'a/../../b' } }, claimPath),
+  from('a path with an empty part', { pvc: { claimName: 'c', path: 'a//b' } }, claimPath),
+  from('a path on no claim', { pvc: { path: 'a' } }, says.required('spec.source.pvc.claimName')),
+  from(
+    'a download without its digest',
+    { http: { url: 'https://models.example/m.gguf' } },
+    says.rule('spec.sha256', 'sha256 is needed for a source of kind http'),
+  ),
+  creation(
+    'a download by another protocol',
+    { source: { http: { url: 'ftp://models.example/m' } }, sha256: digest },
+    says.pattern('spec.source.http.url', 'ftp://models.example/m', patterns.url),
+  ),
+  from('a model without a name', { ollama: { name: '' } }, says.empty('spec.source.ollama.name')),
+  from(
+    'a repository without its owner',
+    { huggingFace: { repository: 'tiny', file: 'f' } },
+    says.pattern('spec.source.huggingFace.repository', 'tiny', patterns.repository),
+  ),
+  from('a short reference', { oci: { reference: 'a' } }, says.empty('spec.source.oci.reference', 3, 'a')),
+  creation('a short digest', { sha256: 'abc' }, says.pattern('spec.sha256', 'abc', patterns.sha256)),
+  creation(
+    'a digest in capitals',
+    { sha256: digest.toUpperCase() },
+    says.pattern('spec.sha256', digest.toUpperCase(), patterns.sha256),
+  ),
+  creation('a digest with its algorithm', { sha256: `sha256:${digest}` }, says.tooLong('spec.sha256', 64)),
+  creation(
+    'a name that begins with a slash',
+    { model: '/x' },
+    says.pattern('spec.model', '/x', patterns.model),
+  ),
+  creation('a name with two tags', { model: 'a:b:c' }, says.pattern('spec.model', 'a:b:c', patterns.model)),
+  creation('an empty name', { model: '' }, says.empty('spec.model')),
+  creation('no copies', { replicas: 0 }, says.atLeast('spec.replicas', 0, 1)),
+  creation('more copies than agents can be', { replicas: 101 }, says.atMost('spec.replicas', 101, 100)),
+  creation('a high priority', { priority: 1001 }, says.atMost('spec.priority', 1001, 1000)),
+  creation('a low priority', { priority: -1001 }, says.atLeast('spec.priority', -1001, -1000)),
+  creation(
+    'a temperature in words',
+    { parameters: { temperature: 'hot' } },
+    says.type('spec.parameters.temperature', 'string', 'number'),
+  ),
+  creation(
+    'a temperature of eleven',
+    { parameters: { temperature: 11 } },
+    says.atMost('spec.parameters.temperature', 11, 10),
+  ),
+  creation('more than all', { parameters: { topP: 2 } }, says.atMost('spec.parameters.topP', 2, 1)),
+  creation(
+    "a parameter by Ollama's name",
+    { parameters: { num_ctx: 4096 } },
+    says.unknown('spec.parameters.num_ctx'),
+  ),
+  creation(
+    'one text for a list',
+    { parameters: { stop: 'x' } },
+    says.type('spec.parameters.stop', 'string', 'array'),
+  ),
+  creation(
+    'too many texts',
+    { parameters: { stop: Array(17).fill('x') } },
+    says.tooMany('spec.parameters.stop', 17, 16),
+  ),
+  creation('an adapter without its path', { adapters: [{}] }, says.required('spec.adapters[0].path')),
+  creation(
+    'too many adapters',
+    { adapters: Array(9).fill({ path: '/a' }) },
+    says.tooMany('spec.adapters', 9, 8),
+  ),
+  creation('an empty template', { template: '' }, says.empty('spec.template')),
+  creation('a long system message', { system: 'x'.repeat(65537) }, says.tooLong('spec.system', 65536)),
+  creation('a word for false', { preload: 'no' }, says.type('spec.preload', 'string', 'boolean')),
+  creation(
+    'an unknown deletion policy',
+    { deletionPolicy: 'Keep' },
+    says.oneOf('spec.deletionPolicy', 'Keep', 'Delete', 'Retain'),
+  ),
+];
+
+/** What is there before the updates below. */
+export const existingModels: readonly Document[] = [
+  model('existing', { model: 'tiny:1b' }),
+  model('unnamed'),
+  model('download', { source: { http: { url: 'https://models.example/m.gguf' } }, sha256: digest }),
+];
+
+const nameRule = says.rule('spec.model', 'model cannot be changed: create another OllamaModel');
+const clusterRule = says.rule(
+  'spec.clusterRef.name',
+  'clusterRef cannot be changed: create another OllamaModel',
+);
+
+const update = (title: string, name: string, spec: Fields, ...sentences: readonly string[]): Refused =>
+  refused(title, model(name, spec), ...sentences);
+
+export const refusedModelUpdates: readonly Refused[] = [
+  update('another name for clients', 'existing', { model: 'tiny:2b' }, nameRule),
+  update('no name for clients any more', 'existing', {}, nameRule),
+  update('a name for clients where there was none', 'unnamed', { model: 'tiny' }, nameRule),
+  update('another cluster', 'unnamed', { clusterRef: { name: 'other' } }, clusterRule),
+  update(
+    'no digest any more',
+    'download',
+    { source: { http: { url: 'https://models.example/m.gguf' } } },
+    says.rule('spec.sha256', 'sha256 is needed for a source of kind http'),
+  ),
+  update(
+    'a second source',
+    'unnamed',
+    { source: { file: { path: '/a' }, ollama: { name: 'a' } } },
+    oneSource,
+  ),
+  update('a misspelt field in an update', 'unnamed', { replica: 2 }, says.unknown('spec.replica')),
+];
+
+/** Documents that must be taken, each with the rule that it just meets. */
+export const acceptedModels: readonly (readonly [meets: string, Document])[] = [
+  [
+    'exactly one source is needed: file, pvc, http, ollama, huggingFace, oci',
+    model('one-source', { source: { ollama: { name: 'llama3.2:3b' } } }),
+  ],
+  [
+    'file.path must be an absolute path without ".."',
+    model('dots', { source: { file: { path: '/models/..tiny..v2.gguf' } } }),
+  ],
+  [
+    'pvc.path must be relative to the root of the volume, without ".." and empty parts',
+    model('claim', { source: { pvc: { claimName: 'c', path: 'a/b..c/.d.gguf' } } }),
+  ],
+  [
+    'sha256 is needed for a source of kind http',
+    model('digest', { source: { http: { url: 'http://models.example:8080/m?a=b' } }, sha256: digest }),
+  ],
+  [
+    'model cannot be changed: create another OllamaModel',
+    model('existing', { model: 'tiny:1b', replicas: 3 }),
+  ],
+  ['model cannot be changed: create another OllamaModel', model('unnamed', { preload: true })],
+  ['clusterRef cannot be changed: create another OllamaModel', model('unnamed', { priority: 5 })],
+];
