@@ -74,14 +74,8 @@ const clusterOf = ({ metadata }: KubeObject): readonly string[] => {
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
 };
 
-/** Without what nobody reads and what is most of an object. */
-const withoutManagedFields = <T extends KubeObject>(object: T): T => {
-  const { managedFields: _dropped, ...metadata } = object.metadata;
-  return { ...object, metadata };
-};
-
 const slimPod = (pod: Pod): Pod => ({
-  ...withoutManagedFields(pod),
+  ...pod,
   spec: pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName },
 });
 
@@ -126,7 +120,6 @@ export const createOperator = (options: OperatorOptions): Operator => {
       client,
       resource,
       log: logger.child({ component: 'cache', kind: resource.kind }),
-      transform: withoutManagedFields,
       ...(resource.namespaced ? { namespaces: settings.watchNamespaces } : {}),
       ...more,
     });
@@ -159,8 +152,9 @@ export const createOperator = (options: OperatorOptions): Operator => {
     nodes: nodes?.store,
   };
 
+  // Not behind the fence: what a leader did is told also when it has just given up.
   const events = createEventRecorder({
-    client: writer,
+    client,
     log: logger.child({ component: 'events' }),
     controller: 'ollamamax.io/operator',
     instance: settings.podName,

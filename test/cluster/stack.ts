@@ -101,6 +101,8 @@ export const startStack = async ({
       '--create-namespace',
       '--wait',
       '--timeout=120s',
+      // A kept cluster may run what was built before under the same name.
+      `--set-string=pod.annotations.loaded=${Date.now()}`,
       ...imageValues(operatorImage, 'image'),
       ...imageValues(agentImage, 'agentImage'),
     ]);

@@ -19,7 +19,7 @@ const core = (kind: string, plural: string): Resource => ({
 });
 
 export const configMaps = core('ConfigMap', 'configmaps');
-export const serviceAccounts = core('ServiceAccount', 'serviceaccounts');
+const serviceAccounts = core('ServiceAccount', 'serviceaccounts');
 export const services = core('Service', 'services');
 const namespaces: Resource = { ...core('Namespace', 'namespaces'), namespaced: false };
 const roleBindings: Resource = {

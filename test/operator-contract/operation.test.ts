@@ -19,6 +19,7 @@ import {
   mergeConditions,
   ownedBy,
   sameJson,
+  TerminalError,
   toController,
   toItself,
   unlessStatusOnly,
@@ -165,6 +166,7 @@ describe('a controller', () => {
     const widget = informers.widgets.store.get(key);
     const uid = widget?.metadata.uid;
     if (widget === undefined || uid === undefined) return undefined;
+    if (widget.spec?.color === 'impossible') throw new TerminalError('there is no such color');
     const { name = '', generation = 0 } = widget.metadata;
     const wanted = {
       apiVersion: 'v1',
@@ -222,6 +224,10 @@ describe('a controller', () => {
       log: contract.log,
       workers: 4,
       metrics: createRuntimeMetrics(registry),
+      generationOf: (key) => {
+        const metadata = informers.widgets.store.get(key)?.metadata;
+        return metadata && `${metadata.uid ?? ''}/${metadata.generation ?? 0}`;
+      },
       resync: { keys: () => informers.widgets.store.keys(), everyMs: 600_000 },
     });
     controller.watch(informers.widgets, toItself, { when: unlessStatusOnly });
@@ -271,6 +277,20 @@ describe('a controller', () => {
     await until('the color is back', async () => (await child('one')).data?.color === 'blue');
     await client.delete(configMaps, { namespace, name: 'child-one' });
     await until('the child is back', async () => (await child('one')).data?.color === 'blue');
+  });
+
+  test('lets rest what makes no sense, until somebody changes it', async () => {
+    await create('wrong', 'impossible');
+    await until('it was refused', async () =>
+      (await registry.metrics()).includes('terminal_reconcile_errors_total{controller="widget"} 1'),
+    );
+    const before = reconciles;
+    const patch = (body: object) => client.mergePatch(widgets, { namespace, name: 'wrong' }, body);
+    await patch({ metadata: { annotations: { touched: 'yes' } } });
+    await sleep(500);
+    expect(reconciles).toBe(before);
+    await patch({ spec: { color: 'green' } });
+    await ready('wrong', 2);
   });
 
   test('works through many, then is still: no write and no reconcile', async () => {

@@ -1,12 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { verifyPassword } from '@ollamamax/common';
+import { passwordMatches } from '@ollamamax/common';
 import { until } from '../cluster/kubernetes/until.ts';
+import { changes, deletions, essence } from './drift/changes.ts';
+import { strangers } from './drift/strangers.ts';
 import { childrenOf, childrenOfPlain, nameOf } from './harness/children.ts';
 import { conditionOf, eventsAbout, untilCondition, untilObserved } from './harness/conditions.ts';
 import { cluster, model } from './harness/documents.ts';
-import type { Kind, KubeObject } from './harness/objects.ts';
 import { operatorUser, startPlane, startTimeoutMs } from './harness/plane.ts';
 import type { Plane } from './harness/plane.ts';
 
@@ -48,26 +49,6 @@ const settledSince = async (namespace: string): Promise<() => readonly string[]>
 let steady: { readonly writes: () => readonly string[]; readonly since: number };
 let foreign: readonly string[];
 
-/** Objects that somebody else has made under a name that the operator needs. */
-const strangers = [
-  { apiVersion: 'v1', kind: 'Service', metadata: { name: 'demo' }, spec: { ports: [{ port: 1234 }] } },
-  { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'demo-ca' }, stringData: { 'ca.crt': 'none' } },
-  {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name: 'demo', labels: { 'ollamamax.io/cluster': 'demo' } },
-    spec: {
-      replicas: 0,
-      serviceName: 'mine',
-      selector: { matchLabels: { app: 'mine' } },
-      template: {
-        metadata: { labels: { app: 'mine' } },
-        spec: { containers: [{ name: 'mine', image: 'registry.example/mine:1' }] },
-      },
-    },
-  },
-] as const;
-
 // Made first, so that they have been quiet for long when they are looked at in the end.
 beforeAll(async () => {
   await makeCluster('steady');
@@ -80,37 +61,53 @@ beforeAll(async () => {
   steady = { writes: await settledSince('steady'), since: Date.now() };
 }, 120_000);
 
+describe('an object of somebody else that has a name of ours', () => {
+  // What happens then is looked at later.
+  afterAll(async () => {
+    for (const [index, { kind, metadata }] of strangers.entries())
+      await plane.objects.remove(kind, foreign[index], metadata.name);
+  });
+
+  test.each(strangers.map((stranger) => [stranger.kind, stranger.metadata.name, stranger] as const))(
+    'is left alone and told: %s %s',
+    async (kind, name) => {
+      const namespace = foreign[strangers.findIndex((stranger) => stranger.kind === kind)] ?? '';
+      const before = await plane.objects.get(kind, namespace, name);
+      const object = { kind: 'OllamaCluster', namespace, name: 'demo' } as const;
+      const { message } = await untilCondition(plane, object, 'Degraded', {
+        status: 'True',
+        reason: 'NameConflict',
+      });
+      const sentence = `${kind} ${name} exists and does not belong to this OllamaCluster. Delete or rename it, or give the OllamaCluster another name.`;
+      expect(message).toBe(sentence);
+      await until('the event is written', async () =>
+        (await eventsAbout(plane, namespace, 'demo')).includes(`NameConflict: NameConflict: ${sentence}`),
+      );
+      const own = await plane.objects.get('OllamaCluster', namespace, 'demo');
+      expect(own.status).toMatchObject({ phase: 'Degraded', lastError: sentence });
+      expect(conditionOf(own, 'Ready')).toMatchObject({
+        status: 'False',
+        reason: 'Degraded',
+        message: sentence,
+      });
+      const after = await plane.objects.get(kind, namespace, name);
+      expect(after.metadata.uid).toBe(before.metadata.uid);
+      expect(after.metadata.generation).toBe(before.metadata.generation);
+      expect(after.metadata.ownerReferences).toBeUndefined();
+      expect({ data: after.data, spec: after.spec }).toEqual({
+        data: before.data,
+        spec: before.spec,
+      });
+    },
+  );
+});
+
 describe('what somebody has changed is set back', () => {
   const namespace = 'drift';
   beforeAll(async () => {
     await makeCluster(namespace);
     await untilObserved(plane, namespace, 'demo');
   });
-
-  /* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment -- objects of any kind */
-  const changes: readonly (readonly [string, Kind, string, (object: any) => void])[] = [
-    ['another image', 'StatefulSet', 'demo', ({ spec }) => (spec.template.spec.containers[0].image = 'x:1')],
-    ['fewer pods', 'StatefulSet', 'demo', ({ spec }) => (spec.replicas = 1)],
-    ['more pods', 'StatefulSet', 'demo', ({ spec }) => (spec.replicas = 5)],
-    ['more freedom', 'StatefulSet', 'demo', ({ spec }) => (spec.template.spec.securityContext = {})],
-    ['another selector', 'Service', 'demo', ({ spec }) => (spec.selector = { app: 'other' })],
-    ['a missing port', 'Service', 'demo', ({ spec }) => spec.ports.pop()],
-    ['hidden pods', 'Service', 'demo-agents', ({ spec }) => (spec.publishNotReadyAddresses = false)],
-    ['another configuration', 'ConfigMap', 'demo-config', ({ data }) => (data['node.yaml'] = 'a: b\n')],
-    ['no configuration', 'ConfigMap', 'demo-config', (object) => delete object.data],
-    ['an open door', 'NetworkPolicy', 'demo', ({ spec }) => spec.ingress.push({})],
-    ['a closed door', 'NetworkPolicy', 'demo', ({ spec }) => spec.ingress.pop()],
-    ['a lower budget', 'PodDisruptionBudget', 'demo', ({ spec }) => (spec.minAvailable = 0)],
-    ['a token', 'ServiceAccount', 'demo-agent', (object) => (object.automountServiceAccountToken = true)],
-    ['no label', 'ConfigMap', 'demo-config', ({ metadata }) => delete metadata.labels],
-  ];
-  /* eslint-enable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment */
-
-  /** What people ask for, without what the server keeps by itself. */
-  const essence = ({ metadata, ...object }: KubeObject): unknown => {
-    const { status: _status, ...rest } = object;
-    return { ...rest, labels: metadata.labels, annotations: metadata.annotations };
-  };
 
   test.each(changes)('%s (%s %s)', async (_title, kind, name, change) => {
     const before = essence(await plane.objects.get(kind, namespace, name));
@@ -122,17 +119,7 @@ describe('what somebody has changed is set back', () => {
     });
   });
 
-  const deleted: readonly (readonly [Kind, string])[] = [
-    ['ServiceAccount', 'demo-agent'],
-    ['ConfigMap', 'demo-config'],
-    ['Service', 'demo'],
-    ['Service', 'demo-agents'],
-    ['NetworkPolicy', 'demo'],
-    ['PodDisruptionBudget', 'demo'],
-    ['StatefulSet', 'demo'],
-  ];
-
-  test.each(deleted)('no %s %s', async (kind, name) => {
+  test.each(deletions)('no %s %s', async (kind, name) => {
     const { uid } = (await plane.objects.get(kind, namespace, name)).metadata;
     await plane.objects.remove(kind, namespace, name);
     await until(`${kind} ${name} is there again`, async () => {
@@ -163,22 +150,18 @@ describe('what somebody has changed is set back', () => {
   });
 
   test('but what others have added stays', async () => {
-    for (const [kind, name] of [...deleted, ['Secret', 'demo-ca']] as const)
-      await plane.objects.edit(kind, namespace, name, (object: { metadata: Record<string, object> }) => {
-        object.metadata.labels = { ...object.metadata.labels, 'example.com/team': 'llm' };
-        object.metadata.annotations = { ...object.metadata.annotations, 'example.com/note': 'ours' };
+    const marked = [...deletions, ['Secret', 'demo-ca']] as const;
+    for (const [kind, name] of marked)
+      await plane.objects.edit(kind, namespace, name, {
+        '/metadata/labels/example.com~1team': 'llm',
+        '/metadata/annotations/example.com~1note': 'ours',
       });
-    await plane.objects.edit(
-      'OllamaCluster',
-      namespace,
-      'demo',
-      (object: { spec: Record<string, object> }) => {
-        object.spec.service = { type: 'NodePort', annotations: { 'example.com/asked': 'for' } };
-        object.spec.logging = { level: 'debug', format: 'text' };
-      },
-    );
+    await plane.objects.edit('OllamaCluster', namespace, 'demo', {
+      '/spec/service': { type: 'NodePort', annotations: { 'example.com/asked': 'for' } },
+      '/spec/logging/level': 'debug',
+    });
     await untilObserved(plane, namespace, 'demo');
-    for (const [kind, name] of [...deleted, ['Secret', 'demo-ca']] as const)
+    for (const [kind, name] of marked)
       expect((await plane.objects.get(kind, namespace, name)).metadata).toMatchObject({
         labels: { 'example.com/team': 'llm', 'ollamamax.io/cluster': 'demo' },
         annotations: { 'example.com/note': 'ours' },
@@ -243,12 +226,19 @@ describe('secrets that are gone', () => {
     );
     expect(signing.length).toBeGreaterThanOrEqual(32);
     const hash = /passwordHash: ['"]?([^'"\n]+)/.exec(users)?.[1] ?? '';
-    expect(await verifyPassword(password, hash)).toBe(true);
+    expect(await passwordMatches(hash, password)).toBe(true);
   });
+
+  /** Gives the operator a reason to look at once: that it looks by itself has been shown. */
+  const look = (why: string) =>
+    plane.objects.edit('OllamaCluster', namespace, 'demo', {
+      '/metadata/annotations/example.com~1look': why,
+    });
 
   test('that of the authority comes back with another one, and new certificates', async () => {
     const before = await certificates();
     await plane.objects.remove('Secret', namespace, 'demo-ca');
+    await look('the authority is gone');
     await allThere();
     const after = await until('the certificates are new', async () => {
       const now = await certificates();
@@ -259,9 +249,10 @@ describe('secrets that are gone', () => {
 
   test('an authority that was made unusable is told, and replaced when it is deleted', async () => {
     const before = await certificates();
-    await plane.objects.edit('Secret', namespace, 'demo-ca', (object: { data: Record<string, string> }) => {
-      object.data['ca.crt'] = Buffer.from('no certificate').toString('base64');
+    await plane.objects.edit('Secret', namespace, 'demo-ca', {
+      '/data/ca.crt': Buffer.from('no certificate').toString('base64'),
     });
+    await look('the authority is broken');
     const { message } = await untilCondition(
       plane,
       { kind: 'OllamaCluster', namespace, name: 'demo' },
@@ -273,6 +264,7 @@ describe('secrets that are gone', () => {
     );
     expect((await certificates()).authority.fingerprint256).toBe(before.authority.fingerprint256);
     await plane.objects.remove('Secret', namespace, 'demo-ca');
+    await look('the broken one is gone');
     await until('there is another authority', async () => {
       const now = await certificates();
       return now.authority.fingerprint256 !== before.authority.fingerprint256;
@@ -280,51 +272,14 @@ describe('secrets that are gone', () => {
   });
 });
 
-describe('an object of somebody else that has a name of ours', () => {
-  test.each(strangers.map((stranger) => [stranger.kind, stranger.metadata.name, stranger] as const))(
-    'is left alone and told: %s %s',
-    async (kind, name) => {
-      const namespace = foreign[strangers.findIndex((stranger) => stranger.kind === kind)] ?? '';
-      const before = await plane.objects.get(kind, namespace, name);
-      const object = { kind: 'OllamaCluster', namespace, name: 'demo' } as const;
-      const { message } = await untilCondition(plane, object, 'Degraded', {
-        status: 'True',
-        reason: 'NameConflict',
-      });
-      const sentence = `${kind} ${name} exists and does not belong to this OllamaCluster. Delete or rename it, or give the OllamaCluster another name.`;
-      expect(message).toBe(sentence);
-      await until('the event is written', async () =>
-        (await eventsAbout(plane, namespace, 'demo')).includes(`NameConflict: NameConflict: ${sentence}`),
-      );
-      const own = await plane.objects.get('OllamaCluster', namespace, 'demo');
-      expect(own.status).toMatchObject({ phase: 'Degraded', lastError: sentence });
-      expect(conditionOf(own, 'Ready')).toMatchObject({
-        status: 'False',
-        reason: 'Degraded',
-        message: sentence,
-      });
-      const after = await plane.objects.get(kind, namespace, name);
-      expect(after.metadata.uid).toBe(before.metadata.uid);
-      expect(after.metadata.generation).toBe(before.metadata.generation);
-      expect(after.metadata.ownerReferences).toBeUndefined();
-      expect({ data: after.data as unknown, spec: after.spec as unknown }).toEqual({
-        data: before.data as unknown,
-        spec: before.spec as unknown,
-      });
-    },
-  );
-
-  test('is replaced by ours once it is gone', async () => {
-    for (const [index, { kind, metadata }] of strangers.entries())
-      await plane.objects.remove(kind, foreign[index], metadata.name);
-    for (const namespace of foreign) {
-      await untilObserved(plane, namespace, 'demo');
-      expect((await childrenOf(plane, namespace)).map(nameOf)).toEqual(childrenOfPlain('demo'));
-      await until('the event is written', async () =>
-        (await eventsAbout(plane, namespace, 'demo')).some((text) => text.startsWith('Recovered:')),
-      );
-    }
-  });
+test('what somebody else had under a name of ours is replaced by ours once it is gone', async () => {
+  for (const namespace of foreign) {
+    await untilObserved(plane, namespace, 'demo');
+    expect((await childrenOf(plane, namespace)).map(nameOf)).toEqual(childrenOfPlain('demo'));
+    await until('the event is written', async () =>
+      (await eventsAbout(plane, namespace, 'demo')).some((text) => text.startsWith('Recovered:')),
+    );
+  }
 });
 
 test('scaling by the scale subresource', async () => {

@@ -26,8 +26,6 @@ export const clusterConditions = {
       StorageNotReady: { meaning: 'A volume is missing.', action: 'See StorageReady.' },
       Degraded: { meaning: 'Something needs attention.', action: 'See Degraded.' },
       Progressing: { meaning: 'A change is under way.', action: 'Wait; see Progressing.' },
-      Deleting: { meaning: 'The cluster is being deleted.' },
-      Unknown: { meaning: 'The agents cannot be reached just now, so nobody knows.', action: 'See Available.' },
     },
   },
   Available: {
@@ -91,7 +89,6 @@ export const clusterConditions = {
         action: 'See Degraded and ModelsReady. Setting back what was changed also ends it.',
       },
       Restarting: { meaning: 'An agent is starting again.' },
-      Deleting: { meaning: 'The cluster is being deleted.' },
     },
   },
   Degraded: {
@@ -143,7 +140,7 @@ export const clusterConditions = {
         action: 'Create it; the operator notices.',
       },
       ReferenceInvalid: {
-        meaning: 'A Secret that the spec names cannot be used.',
+        meaning: 'A Secret that the spec names, or that of the authority of the agents, cannot be used.',
         action: 'The message says what is wrong with it.',
       },
       ApplyFailed: {
@@ -205,9 +202,13 @@ export const modelConditions = {
       },
       NoMatchingNode: {
         meaning: 'No agent runs on a node with the labels of spec.nodeSelector.',
-        action: 'Label nodes, or change the selector.',
+        action:
+          'Label nodes, or change the selector. An operator that watches some namespaces only may not read labels of nodes.',
       },
-      WaitingForCluster: { meaning: 'The cluster has no agents yet.', action: 'See the OllamaCluster.' },
+      WaitingForCluster: {
+        meaning: 'No agent runs on a node with the labels of spec.nodeSelector, and some run on no node yet.',
+        action: 'Wait; see the OllamaCluster.',
+      },
     },
   },
   Downloaded: {
@@ -258,7 +259,6 @@ export type ModelReason<T extends ModelConditionType> = keyof (typeof modelCondi
 /** Reasons of the Events that the operator records, and what they tell. */
 export const eventReasons = {
   Created: 'An object of the cluster was made.',
-  Updated: 'An object of the cluster was changed.',
   DriftReverted: 'Somebody changed an object of the cluster; it was set back.',
   Pruned: 'An object that is no longer needed was deleted.',
   ScalingUp: 'Agents are being added.',
@@ -268,12 +268,9 @@ export const eventReasons = {
   Available: 'The cluster serves.',
   Degraded: 'Something needs attention; the message says what.',
   Recovered: 'What needed attention does not any more.',
-  DesiredStatePushed: 'The agents were given new models or settings.',
   ModelReady: 'Agents can serve the model.',
   ModelFailed: 'No agent can serve the model; the message says why.',
   NameConflict: 'An object that is needed belongs to somebody else.',
-  CertificateIssued: 'Certificates of agents were made or renewed.',
   Paused: 'The operator leaves the object alone from now on.',
-  Deleted: 'What belonged to the object is gone.',
 } as const;
 export type EventReason = keyof typeof eventReasons;

@@ -55,6 +55,8 @@ export const listPassedOn = (options: Described & { readonly maxItems: number })
   Type.Unsafe<readonly Readonly<Record<string, unknown>>[]>({
     type: 'array',
     items: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    // As a whole: nobody but a person writes it.
+    'x-kubernetes-list-type': 'atomic',
     ...options,
   });
 

@@ -42,8 +42,21 @@ const refusal = (name: string, status: number, text: string): ApiError => {
   return new ApiError('agent_unreachable', `${name} answered with HTTP status ${status}.`);
 };
 
+/** What is no JSON is no status either. */
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
 /** @param tls certificate of the operator and the authority of that cluster */
-export const createAgentClient = (cluster: string, tls: TlsMaterial): AgentClient => {
+export const createAgentClient = (
+  cluster: string,
+  tls: TlsMaterial,
+  port: number = ports.internal,
+): AgentClient => {
   const agents = new Map<string, Agent>();
   // One per agent: Node keeps no connection whose request brought a check of its own.
   const agentFor = (name: string): Agent => {
@@ -72,7 +85,7 @@ export const createAgentClient = (cluster: string, tls: TlsMaterial): AgentClien
       const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
       const sent = request({
         host: ip,
-        port: ports.internal,
+        port,
         servername: '',
         method,
         path,
@@ -106,8 +119,7 @@ export const createAgentClient = (cluster: string, tls: TlsMaterial): AgentClien
 
   return {
     status: async (agent) => {
-      const answer: unknown = JSON.parse(await call(agent, 'GET', internalPaths.status));
-      const result = validateStatus(answer);
+      const result = validateStatus(parse(await call(agent, 'GET', internalPaths.status)));
       if (result.ok) return result.value;
       throw new ApiError(
         'agent_unreachable',

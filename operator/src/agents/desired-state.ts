@@ -19,7 +19,7 @@ import { paths } from '../cluster/desired/config-map.ts';
 
 export interface AgentPlace {
   readonly name: string;
-  /** Labels of the node it runs on; undefined while it has none, or when nodes may not be read. */
+  /** Labels of the node it runs on, none where nodes may not be read; undefined while it runs on none. */
   readonly nodeLabels: Readonly<Record<string, string>> | undefined;
 }
 
@@ -89,6 +89,7 @@ const refusalOf = (
   { spec, metadata }: OllamaModel,
   taken: ReadonlyMap<string, string>,
   eligible: readonly string[],
+  allPlaced: boolean,
 ): Refusal | undefined => {
   const kind = sourceKindOf(spec.source);
   if (kind === undefined || !supportedModelSources.has(kind))
@@ -107,11 +108,12 @@ const refusalOf = (
   const owner = taken.get(name);
   if (owner !== undefined)
     return { reason: 'NameTaken', message: `OllamaModel ${owner} already serves ${name} in this cluster.` };
-  if (eligible.length === 0)
-    return {
-      reason: 'NoMatchingNode',
-      message: `No agent runs on a node with the labels ${JSON.stringify(spec.nodeSelector)}.`,
-    };
+  if (eligible.length === 0) {
+    const wanted = `a node with the labels ${JSON.stringify(spec.nodeSelector)}`;
+    return allPlaced
+      ? { reason: 'NoMatchingNode', message: `No agent runs on ${wanted}.` }
+      : { reason: 'WaitingForCluster', message: `No agent runs on ${wanted} yet.` };
+  }
   return undefined;
 };
 
@@ -129,16 +131,16 @@ export const planModels = (
 ): readonly ModelPlan[] => {
   const taken = new Map<string, string>();
   const lasting = lastingAgents(cluster);
+  const nodeLabels = new Map(places.map((place) => [place.name, place.nodeLabels]));
+  const allPlaced = lasting.every((name) => nodeLabels.get(name) !== undefined);
   return [...models].sort(byAge).map((model): ModelPlan => {
     const { spec } = model;
     const { nodeSelector } = spec;
     const eligible =
       nodeSelector === undefined
         ? lasting
-        : lasting.filter((name) =>
-            matches(nodeSelector, places.find((place) => place.name === name)?.nodeLabels),
-          );
-    const refusal = refusalOf(model, taken, eligible);
+        : lasting.filter((name) => matches(nodeSelector, nodeLabels.get(name)));
+    const refusal = refusalOf(model, taken, eligible, allPlaced);
     const source = sourceOf(spec);
     if (refusal !== undefined || source === undefined) return { model, refusal, spec: undefined };
     const name = clientName(model);

@@ -41,6 +41,8 @@ export interface AgentObserverOptions {
   /** Milliseconds between questions while something is moving, and otherwise. */
   readonly busyMs?: number;
   readonly idleMs?: number;
+  /** Of the agents; 9443 unless said otherwise. */
+  readonly port?: number;
 }
 
 interface Known {
@@ -70,6 +72,7 @@ const visible = (known: Known): string => {
     status?.phase,
     status?.version,
     status?.catalogRevision,
+    status?.catalogHash,
     status?.models.map(({ name, state, digest, sizeBytes, completedBytes, error, resident }) => [
       name,
       state,
@@ -96,7 +99,7 @@ const isMoving = ({ wanted, agents }: Watched, known: ReadonlyMap<string, Known>
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export const createAgentObserver = (options: AgentObserverOptions): AgentObserver => {
-  const { log, monotonic, busyMs = 1000, idleMs = 10_000 } = options;
+  const { log, monotonic, busyMs = 1000, idleMs = 10_000, port } = options;
   const entries = new Map<string, Entry>();
   let stopped = false;
 
@@ -106,8 +109,9 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
     const earlier = entry.known.get(agent.name);
     const before = earlier?.ip === ip ? earlier : undefined;
     const heardAt = before?.heardAt ?? monotonic();
+    let status = before?.status;
     try {
-      let status = await client.status(agent);
+      status = await client.status(agent);
       const { wanted } = watched;
       if (wanted !== undefined && status.catalogRevision < wanted.revision) {
         await client.push(agent, wanted);
@@ -118,7 +122,7 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
       const refused = isApiError(error) && error.code !== 'agent_unreachable';
       entry.known.set(agent.name, {
         ip,
-        status: before?.status,
+        status,
         problem: { kind: refused ? 'refused' : 'unreachable', message: messageOf(error) },
         heardAt: refused ? monotonic() : heardAt,
       });
@@ -172,10 +176,11 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
 
   return {
     watch: (key, watched) => {
+      if (stopped) return;
       const existing = entries.get(key);
       const material = materialOf(watched);
       if (existing === undefined) {
-        const client = createAgentClient(watched.cluster, watched.tls);
+        const client = createAgentClient(watched.cluster, watched.tls, port);
         const entry: Entry = {
           watched,
           client,
@@ -194,7 +199,7 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
         JSON.stringify([watched.agents, watched.wanted?.revision]);
       if (existing.material !== material) {
         existing.client.close();
-        existing.client = createAgentClient(watched.cluster, watched.tls);
+        existing.client = createAgentClient(watched.cluster, watched.tls, port);
         existing.material = material;
       } else if (same) return;
       existing.watched = watched;

@@ -21,13 +21,16 @@ const plain = (schema: unknown): unknown => {
   );
 };
 
+export const schemaWithoutExtensions = (schema: unknown): Parameters<typeof compileValidator>[0] =>
+  plain(schema) as Parameters<typeof compileValidator>[0];
+
 const fillerOf = (kind: keyof typeof kinds) => {
   const { spec } = customResourceDefinition(kinds[kind]) as unknown as {
-    readonly spec: { readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: unknown } }[] };
+    readonly spec: {
+      readonly versions: readonly { readonly schema: { readonly openAPIV3Schema: unknown } }[];
+    };
   };
-  return compileValidator(
-    plain(spec.versions[0]!.schema.openAPIV3Schema) as Parameters<typeof compileValidator>[0],
-  );
+  return compileValidator(schemaWithoutExtensions(spec.versions[0]!.schema.openAPIV3Schema));
 };
 const fillers = { cluster: fillerOf('cluster'), model: fillerOf('model') };
 

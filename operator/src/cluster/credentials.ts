@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, X509Certificate } from 'node:crypto';
+import { createHash, createHmac, createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { agentIdentity, agentName, apiGroup, operatorIdentity, type OllamaCluster } from '@ollamamax/api';
 import {
   createCertificateAuthority,
@@ -122,6 +122,12 @@ const isFresh = (pem: string | undefined, authority: string, now: number): boole
   }
 };
 
+/** Whether a certificate is for all of these hosts: that of the Ingress may change. */
+const namesAll = (pem: string, hosts: readonly string[]): boolean => {
+  const given = new X509Certificate(pem).subjectAltName?.split(', ') ?? [];
+  return hosts.every((host) => given.includes(`DNS:${host}`));
+};
+
 const secret = (
   cluster: OllamaCluster,
   name: string,
@@ -130,12 +136,27 @@ const secret = (
   type = 'Opaque',
 ): Child => child(cluster, 'v1', 'Secret', name, { type, data: encoded(values) }, { annotations });
 
+const isAuthority = ({ cert, key }: CertificatePair): boolean => {
+  try {
+    const certificate = new X509Certificate(cert);
+    return certificate.ca && certificate.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+};
+
 const authorityOf = async (cluster: OllamaCluster, now: Secret | undefined): Promise<CertificatePair> => {
-  const cert = text(now, 'ca.crt');
-  const key = text(now, 'ca.key');
-  if (cert !== undefined && key !== undefined) return { cert, key };
   const { namespace, name } = cluster.metadata;
-  return createCertificateAuthority({ commonName: `OllamaMax ${namespace}/${name}`, days: authorityDays });
+  if (now === undefined)
+    return createCertificateAuthority({ commonName: `OllamaMax ${namespace}/${name}`, days: authorityDays });
+  const pair = { cert: text(now, 'ca.crt') ?? '', key: text(now, 'ca.key') ?? '' };
+  // Another authority means new certificates for all agents: nobody but a person may want that.
+  if (!isAuthority(pair))
+    throw new ReferenceError(
+      'ReferenceInvalid',
+      `Secret ${namesOf(cluster).authority} has no certificate and key of an authority that fit each other. Delete it: the operator makes a new one.`,
+    );
+  return pair;
 };
 
 const referenced = (
@@ -272,22 +293,24 @@ export const credentialsOf = async (
     secret(cluster, names.agentCertificates, pairs),
   ];
   if (cluster.spec.tls.managed) {
-    const hosts = [names.service, `${names.service}.${namespace}`, `${names.service}.${namespace}.svc`];
+    const { host } = cluster.spec.ingress;
+    const hosts = [
+      names.service,
+      `${names.service}.${namespace}`,
+      `${names.service}.${namespace}.svc`,
+      `${names.service}.${namespace}.svc.cluster.local`,
+      `*.${names.headlessService}.${namespace}.svc`,
+      ...(host === undefined ? [] : [host]),
+    ];
     const apiNow = own(now.apiCertificate);
     const cert = text(apiNow, 'tls.crt');
     const key = text(apiNow, 'tls.key');
-    const { host } = cluster.spec.ingress;
     const pair =
-      cert !== undefined && key !== undefined && fresh(cert)
+      cert !== undefined && key !== undefined && fresh(cert) && namesAll(cert, hosts)
         ? { cert, key }
         : await issueCertificate(authority, {
             uriSan: `spiffe://${name}/api`,
-            dnsSans: [
-              ...hosts,
-              `${names.service}.${namespace}.svc.cluster.local`,
-              `*.${names.headlessService}.${namespace}.svc`,
-              ...(host === undefined ? [] : [host]),
-            ],
+            dnsSans: hosts,
             days: leafDays,
           });
     secrets.push(

@@ -85,3 +85,6 @@ export const ordinalOf = (pod: Pod): number | undefined => {
   const match = /-(\d+)$/.exec(pod.metadata.name ?? '');
   return match === null ? undefined : Number(match[1]);
 };
+
+/** For sorting. */
+export const byOrdinal = (a: Pod, b: Pod): number => (ordinalOf(a) ?? 0) - (ordinalOf(b) ?? 0);

@@ -84,7 +84,10 @@ describe('problems', () => {
     ],
     [
       'a name that is none',
-      waiting('InvalidImageName', 'Failed to apply default image tag "A B": couldn\'t parse image name "A B"'),
+      waiting(
+        'InvalidImageName',
+        'Failed to apply default image tag "A B": couldn\'t parse image name "A B"',
+      ),
       'ImagePullFailed',
       'demo-0: the image cannot be fetched: Failed to apply default image tag "A B": couldn\'t parse image name "A B"',
     ],
@@ -144,7 +147,12 @@ describe('problems', () => {
       'PodFailed',
       'demo-0: NodeShutdown',
     ],
-    ['failed without a word', podOf(0, { status: { phase: 'Failed' } }), 'PodFailed', 'demo-0: it has failed'],
+    [
+      'failed without a word',
+      podOf(0, { status: { phase: 'Failed' } }),
+      'PodFailed',
+      'demo-0: it has failed',
+    ],
     [
       'not ready for two minutes',
       withContainer({ state: {} }, 120),
@@ -164,7 +172,12 @@ describe('problems', () => {
 
   test('a ready pod that was ended for its memory before has none any more', () => {
     const pod = podOf(0);
-    const status = { ...pod.status, containerStatuses: [{ name: 'agent', ready: true, restartCount: 5, lastState: ended('OOMKilled', 137) }] };
+    const status = {
+      ...pod.status,
+      containerStatuses: [
+        { name: 'agent', ready: true, restartCount: 5, lastState: ended('OOMKilled', 137) },
+      ],
+    };
     expect(problemOf({ ...pod, status })).toBeUndefined();
   });
 });
@@ -175,7 +188,12 @@ describe('a pod that waits for a volume', () => {
     ['its claim is lost', unscheduled(unbound), claimOf(0, { phase: 'Lost' }), 'VolumeNotBound'],
     ['its claim is bound: another volume is meant', unscheduled(unbound), claimOf(0), 'Unschedulable'],
     ['it has no claim', unscheduled(unbound), undefined, 'Unschedulable'],
-    ['it waits for processors as well', unscheduled(noCpu), claimOf(0, { phase: 'Pending' }), 'Unschedulable'],
+    [
+      'it waits for processors as well',
+      unscheduled(noCpu),
+      claimOf(0, { phase: 'Pending' }),
+      'Unschedulable',
+    ],
   ])('%s', (_what, pod, claim, reason) => {
     expect(podProblem(pod, claim, nowMs)?.reason).toBe(reason);
   });
@@ -195,7 +213,10 @@ describe('the message is the same for the same state', () => {
         'ImagePullBackOff',
         `Back-off pulling image "registry.example/agent:1": ErrImagePull: rpc error: code = NotFound desc = ${answer}`,
       ),
-      waiting('ImagePullBackOff', `Back-off pulling image "registry.example/agent:1": ErrImagePull: ${answer}`),
+      waiting(
+        'ImagePullBackOff',
+        `Back-off pulling image "registry.example/agent:1": ErrImagePull: ${answer}`,
+      ),
     );
   });
 

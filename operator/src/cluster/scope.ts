@@ -3,7 +3,7 @@ import { planModels, type ModelPlan } from '../agents/desired-state.ts';
 import { indexes, type Caches } from '../caches.ts';
 import { ownedBy } from '../runtime/index.ts';
 import { namesOf } from './desired/child.ts';
-import { isReady, type Claim, type Pod, type StatefulSet } from './objects.ts';
+import { byOrdinal, isReady, type Claim, type Pod, type StatefulSet } from './objects.ts';
 
 /** What the caches know of a cluster. */
 export interface Scope {
@@ -11,6 +11,7 @@ export interface Scope {
   /** `namespace/name`. */
   readonly key: string;
   readonly statefulSet: StatefulSet | undefined;
+  /** By ordinal: caches give them in any order, and what is said of them must not change with it. */
   readonly pods: readonly Pod[];
   readonly claims: readonly Claim[];
   /** Models that name the cluster and are not being deleted. */
@@ -27,14 +28,20 @@ export const gatherScope = (caches: Caches, cluster: OllamaCluster): Scope => {
   const statefulSet = found !== undefined && ownedBy(found, uid) ? found : undefined;
   const pods = caches.pods
     .byIndex(indexes.cluster, key)
-    .filter((pod) => statefulSet?.metadata.uid !== undefined && ownedBy(pod, statefulSet.metadata.uid));
+    .filter((pod) => statefulSet?.metadata.uid !== undefined && ownedBy(pod, statefulSet.metadata.uid))
+    .sort(byOrdinal);
   const models = caches.models
     .byIndex(indexes.cluster, key)
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const { nodes } = caches;
+  const nodeLabelsOf = (nodeName: string | undefined) => {
+    if (nodeName === undefined) return undefined;
+    // Where nodes may not be read, nothing will ever be known of their labels.
+    return nodes === undefined ? {} : nodes.get(nodeName)?.metadata.labels;
+  };
   const places = pods.map((pod) => ({
     name: pod.metadata.name ?? '',
-    nodeLabels:
-      pod.spec?.nodeName === undefined ? undefined : caches.nodes?.get(pod.spec.nodeName)?.metadata.labels,
+    nodeLabels: nodeLabelsOf(pod.spec?.nodeName),
   }));
   return {
     cluster,

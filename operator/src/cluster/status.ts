@@ -11,7 +11,7 @@ import type { AgentReport } from '../agents/observer.ts';
 import { mergeConditions, type Condition, type ConditionFacts } from '../runtime/index.ts';
 import { namesOf, selectorText } from './desired/child.ts';
 import { servesHttps } from './desired/config-map.ts';
-import { isReady, ordinalOf, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
+import { byOrdinal, isReady, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
 import type { PodProblem } from './pod-problems.ts';
 import type { Rollout } from './rollout.ts';
 import type { StorageFacts } from './storage.ts';
@@ -127,9 +127,9 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
 };
 
 const agentProblem = (facts: ClusterFacts): Facts<'Degraded'> | undefined => {
-  const readyPods = new Set(facts.pods.filter(isReady).map(({ metadata }) => metadata.name));
-  for (const report of facts.reports.values()) {
-    if (!readyPods.has(report.name) || report.problem === undefined) continue;
+  for (const pod of [...facts.pods].sort(byOrdinal)) {
+    const report = facts.reports.get(pod.metadata.name ?? '');
+    if (!isReady(pod) || report?.problem === undefined) continue;
     if (report.problem.kind === 'refused')
       return { status: 'True', reason: 'DesiredStateRefused', message: report.problem.message };
     if (report.silentMs > patienceMs)
@@ -143,7 +143,8 @@ const degraded = (facts: ClusterFacts): Facts<'Degraded'> => {
   const [first] = facts.podProblems;
   if (first !== undefined) {
     const others = facts.podProblems.length - 1;
-    const message = others === 0 ? first.message : `${first.message} And ${many(others, 'other agent')}.`;
+    const sentence = /[.!?]$/.test(first.message) ? first.message : `${first.message}.`;
+    const message = others === 0 ? sentence : `${sentence} And ${many(others, 'other agent')}.`;
     return { status: 'True', reason: first.reason, message };
   }
   return (
@@ -202,37 +203,34 @@ const endpointOf = (cluster: OllamaCluster): string => {
 type AgentPhase = 'Pending' | 'Starting' | 'Ready' | 'Draining' | 'Unreachable' | 'Failed';
 
 const agentsOf = ({ pods, reports, podProblems }: ClusterFacts): OllamaClusterStatus['agents'] =>
-  [...pods]
-    .sort((a, b) => (ordinalOf(a) ?? 0) - (ordinalOf(b) ?? 0))
-    .map((pod) => {
-      const name = pod.metadata.name ?? '';
-      const report = reports.get(name);
-      const problem = podProblems.find(({ message }) => message.startsWith(`${name}:`));
-      const silent =
-        report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
-      const phase: AgentPhase =
-        pod.metadata.deletionTimestamp !== undefined
-          ? 'Draining'
-          : isReady(pod)
-            ? silent
-              ? 'Unreachable'
-              : 'Ready'
-            : problem !== undefined
-              ? 'Failed'
-              : pod.spec?.nodeName === undefined
-                ? 'Pending'
-                : 'Starting';
-      const message = problem?.message ?? (phase === 'Unreachable' ? report?.problem?.message : undefined);
-      return {
-        name,
-        phase,
-        ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
-        ...(report?.status === undefined
-          ? {}
-          : { version: report.status.version, revision: report.status.catalogRevision }),
-        ...(message === undefined ? {} : { message: message.slice(0, 1024) }),
-      };
-    });
+  [...pods].sort(byOrdinal).map((pod) => {
+    const name = pod.metadata.name ?? '';
+    const report = reports.get(name);
+    const problem = podProblems.find(({ message }) => message.startsWith(`${name}:`));
+    const silent = report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
+    const phase: AgentPhase =
+      pod.metadata.deletionTimestamp !== undefined
+        ? 'Draining'
+        : isReady(pod)
+          ? silent
+            ? 'Unreachable'
+            : 'Ready'
+          : problem !== undefined
+            ? 'Failed'
+            : pod.spec?.nodeName === undefined
+              ? 'Pending'
+              : 'Starting';
+    const message = problem?.message ?? (phase === 'Unreachable' ? report?.problem?.message : undefined);
+    return {
+      name,
+      phase,
+      ...(pod.spec?.nodeName === undefined ? {} : { node: pod.spec.nodeName }),
+      ...(report?.status === undefined
+        ? {}
+        : { version: report.status.version, revision: report.status.catalogRevision }),
+      ...(message === undefined ? {} : { message: message.slice(0, 1024) }),
+    };
+  });
 
 /** The whole status, from what was found out and what was written before. */
 export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {

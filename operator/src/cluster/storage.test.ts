@@ -33,9 +33,12 @@ describe('bytesOf', () => {
     expect(bytesOf(amount)).toBe(bytes);
   });
 
-  test.each(['', 'Gi', 'much', '-1', '1 Gi', '1GiB', '1g', '1K', '1e', '1.2.3', '..'])('%j are none', (amount) => {
-    expect(bytesOf(amount)).toBeNaN();
-  });
+  test.each(['', 'Gi', 'much', '-1', '1 Gi', '1GiB', '1g', '1K', '1e', '1.2.3', '..'])(
+    '%j are none',
+    (amount) => {
+      expect(bytesOf(amount)).toBeNaN();
+    },
+  );
 
   test('is the same for what people write and what the server makes of it', () => {
     for (let tenths = 1; tenths < 2000; tenths += 1) {
@@ -57,7 +60,10 @@ const setOf = (size?: string): StatefulSet => ({
   },
 });
 
-const classOf = (name: string, fields: Partial<StorageClass> & { readonly standard?: true } = {}): StorageClass => {
+const classOf = (
+  name: string,
+  fields: Partial<StorageClass> & { readonly standard?: true } = {},
+): StorageClass => {
   const { standard, ...rest } = fields;
   const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
   return {
@@ -84,7 +90,13 @@ const claimsOf = (...sizes: readonly string[]) => sizes.map((size, ordinal) => c
 
 describe('decideStorage', () => {
   test.each<[string, StorageInput, string, string, string]>([
-    ['no volumes', inputOf({ ephemeral: true }, { claims: [] }), 'True', 'Ephemeral', 'The cluster uses no volumes.'],
+    [
+      'no volumes',
+      inputOf({ ephemeral: true }, { claims: [] }),
+      'True',
+      'Ephemeral',
+      'The cluster uses no volumes.',
+    ],
     ['all bound', inputOf(), 'True', 'Bound', '3 volumes are bound.'],
     [
       'no pods yet',

@@ -234,7 +234,7 @@ export const chartValues: Readonly<Record<string, ChartValue | ChartSection>> = 
     description: 'Which nodes the operator runs on.',
     values: {
       nodeSelector: texts('Labels that a node must have.'),
-      tolerations: listPassedOn('Taints of nodes that it tolerates.'),
+      tolerations: listPassedOn('Further taints of nodes that it tolerates.'),
       affinity: passedOn('Affinity.'),
       topologySpreadConstraints: listPassedOn(
         'How several spread. Empty: over zones and nodes as well as it goes.',

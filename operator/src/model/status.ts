@@ -17,7 +17,10 @@ type Reported = AgentStatus['models'][number];
 /** The model on one agent that is to hold it. */
 interface Holding {
   readonly agent: string;
+  /** It can serve the model. */
   readonly ready: boolean;
+  /** It could when it was last heard, and its pod is ready; but it has been silent for too long. */
+  readonly lost: boolean;
   readonly silent: boolean;
   readonly model: Reported | undefined;
 }
@@ -49,6 +52,8 @@ const downloadReasons: Readonly<Record<string, ModelReason<'Downloaded'>>> = {
   disk_full: 'StorageFull',
 };
 
+const agents = (count: number): string => `${count} agent${count === 1 ? '' : 's'}`;
+
 const percent = (done: number, total: number): number =>
   total === 0 ? 0 : Math.min(100, Math.floor((done * 100) / total));
 
@@ -60,7 +65,8 @@ const holdingsOf = ({ plan, reports, readyAgents }: ModelFacts): readonly Holdin
     const model = report?.status?.models.find(({ name }) => name === spec.name);
     if (model === undefined) return [];
     const silent = report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
-    return [{ agent, model, silent, ready: readyAgents.has(agent) && model.state === 'ready' && !silent }];
+    const able = readyAgents.has(agent) && model.state === 'ready';
+    return [{ agent, model, silent, ready: able && !silent, lost: able && silent }];
   });
 };
 
@@ -77,6 +83,18 @@ const resolved = (facts: ModelFacts): Facts<'Resolved'> => {
     return { status: 'False', reason: 'ClusterDeleting', message: `OllamaCluster ${name} is being deleted.` };
   if (plan?.refusal !== undefined) return { status: 'False', ...plan.refusal };
   return { status: 'True', reason: 'Accepted', message: `OllamaCluster ${name} has been told of it.` };
+};
+
+/** What an agent last said is believed for a while only; that it is silent does not mean that it has lost anything. */
+const unknown = (
+  holdings: readonly Holding[],
+): { readonly status: 'Unknown'; readonly reason: 'Unknown'; readonly message: string } => {
+  const lost = holdings.filter((holding) => holding.lost).map(({ agent }) => agent);
+  return {
+    status: 'Unknown',
+    reason: 'Unknown',
+    message: `${lost.join(', ')} ${lost.length === 1 ? 'does' : 'do'} not answer.`,
+  };
 };
 
 const downloaded = (holdings: readonly Holding[], wanted: number): Facts<'Downloaded'> => {
@@ -100,14 +118,16 @@ const downloaded = (holdings: readonly Holding[], wanted: number): Facts<'Downlo
       reason: 'Waiting',
       message: `${holdings.length} of ${wanted} agents have taken it up.`,
     };
+  if (holdings.some(({ lost }) => lost)) return unknown(holdings);
   return { status: 'True', reason: 'AllVerified', message: 'All bytes are there and verified.' };
 };
 
 const ready = (
   facts: ModelFacts,
   is: { readonly resolved: ConditionFacts; readonly downloaded: ConditionFacts },
-  holders: number,
+  holdings: readonly Holding[],
 ): Facts<'Ready'> => {
+  const holders = holdings.filter((holding) => holding.ready).length;
   if (facts.model.metadata.deletionTimestamp !== undefined)
     return { status: 'False', reason: 'Deleting', message: 'The model is being deleted.' };
   if (is.resolved.status !== 'True')
@@ -116,10 +136,11 @@ const ready = (
     return {
       status: 'True',
       reason: 'Serving',
-      message: `${holders} agent${holders === 1 ? '' : 's'} can serve it.`,
+      message: `${agents(holders)} can serve it.`,
     };
   if (facts.readyAgents.size === 0)
     return { status: 'False', reason: 'WaitingForAgents', message: 'No agent of the cluster is ready.' };
+  if (holdings.some(({ lost }) => lost)) return unknown(holdings);
   const failing = ['DownloadFailed', 'FileNotFound', 'DigestMismatch', 'FileInvalid', 'StorageFull'];
   return {
     status: 'False',
@@ -128,10 +149,20 @@ const ready = (
   };
 };
 
+const replicated = (holdings: readonly Holding[], wanted: number): Facts<'Replicated'> => {
+  const holders = holdings.filter((holding) => holding.ready).length;
+  const message = `${holders} of ${wanted} agents can serve it.`;
+  if (wanted > 0 && holders >= wanted) return { status: 'True', reason: 'EnoughReplicas', message };
+  const lost = holdings.filter((holding) => holding.lost).length;
+  if (lost > 0 && holders + lost >= wanted) return unknown(holdings);
+  return { status: 'False', reason: 'TooFewReplicas', message };
+};
+
 const phaseOf = (conditions: Readonly<Record<ModelConditionType, ConditionFacts>>): ModelPhase => {
   const { Ready, Resolved, Downloaded, Replicated } = conditions;
   if (Ready.reason === 'Deleting') return 'Deleting';
   if (Ready.status === 'True') return Replicated.status === 'True' ? 'Ready' : 'Degraded';
+  if (Ready.status === 'Unknown') return 'Degraded';
   if (Resolved.status === 'False' && Resolved.reason !== 'WaitingForCluster') return 'Failed';
   if (Ready.reason === 'Failed') return 'Failed';
   if (Downloaded.reason === 'Downloading') return 'Downloading';
@@ -161,22 +192,9 @@ export const modelStatus = (facts: ModelFacts): OllamaModelStatus => {
   });
   const Resolved = condition('Resolved', resolved(facts));
   const Downloaded = condition('Downloaded', downloaded(holdings, wanted));
-  const Replicated = condition(
-    'Replicated',
-    wanted > 0 && holders >= wanted
-      ? {
-          status: 'True',
-          reason: 'EnoughReplicas',
-          message: `${holders} of ${wanted} agents can serve it.`,
-        }
-      : {
-          status: 'False',
-          reason: 'TooFewReplicas',
-          message: `${holders} of ${wanted} agents can serve it.`,
-        },
-  );
+  const Replicated = condition('Replicated', replicated(holdings, wanted));
   const conditions = {
-    Ready: condition('Ready', ready(facts, { resolved: Resolved, downloaded: Downloaded }, holders)),
+    Ready: condition('Ready', ready(facts, { resolved: Resolved, downloaded: Downloaded }, holdings)),
     Resolved,
     Downloaded,
     Replicated,

@@ -18,8 +18,7 @@ export interface KubeObject {
     readonly finalizers?: readonly string[];
     readonly ownerReferences?: readonly Readonly<Record<string, unknown>>[];
   };
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests reach into objects of any kind
-  readonly [field: string]: any;
+  readonly [field: string]: unknown;
 }
 
 const groups = {
@@ -50,7 +49,7 @@ const groups = {
 } as const;
 
 type KeysOfAll<T> = T extends unknown ? keyof T : never;
-export type Kind = KeysOfAll<(typeof groups)[keyof typeof groups]> & string;
+export type Kind = KeysOfAll<(typeof groups)[keyof typeof groups]>;
 
 const paths = new Map(
   Object.entries(groups).flatMap(([group, kinds]) =>
@@ -63,6 +62,23 @@ const pathOf = (kind: string, namespace: string | undefined, name?: string): str
   if (found === undefined) throw new Error(`${kind} is no kind that the tests know`);
   const place = namespace === undefined ? '' : `/namespaces/${namespace}`;
   return `/${found.group}${place}/${found.plural}${name === undefined ? '' : `/${name}`}`;
+};
+
+/** New values by JSON pointer; undefined: to be gone. What is above is made where it is missing. */
+export type Changes = Readonly<Record<string, unknown>>;
+
+const put = (object: KubeObject, pointer: string, value: unknown): void => {
+  const parts = pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const last = parts.pop() ?? '';
+  let at = object as Record<string, unknown>;
+  for (const part of parts) at = (at[part] ??= {}) as Record<string, unknown>;
+  if (Array.isArray(at) && value === undefined) at.splice(Number(last), 1);
+  else if (Array.isArray(at) && last === '-') at.push(value);
+  else if (value === undefined) Reflect.deleteProperty(at, last);
+  else at[last] = value;
 };
 
 /** Objects of one API server, as somebody sees and changes them who may do everything. */
@@ -105,19 +121,13 @@ export class Objects {
   }
 
   /** Changes an object as `kubectl edit` does. */
-  async edit(
-    kind: Kind,
-    namespace: string,
-    name: string,
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as KubeObject
-    change: (object: any) => void,
-  ): Promise<KubeObject> {
+  async edit(kind: Kind, namespace: string, name: string, changes: Changes): Promise<KubeObject> {
     const path = pathOf(kind, namespace, name);
     return until(
       `${kind} ${name} is changed`,
       async () => {
-        const object = structuredClone(await this.get(kind, namespace, name));
-        change(object);
+        const object = await this.get(kind, namespace, name);
+        for (const [pointer, value] of Object.entries(changes)) put(object, pointer, value);
         const { status, text } = await this.#client.request('PUT', path, object);
         if (status === 409) return undefined;
         if (status !== 200) throw new Error(`${path}: ${status} ${text}`);

@@ -26,6 +26,8 @@ export interface OperatorProcess {
   readonly ended: Promise<number | NodeJS.Signals | null>;
   signal(signal: NodeJS.Signals): void;
   /** What it has said so far. */
+  text(): string;
+  /** The lines of its log so far. */
   log(): readonly LogLine[];
   /** Asks it to end. @throws when it does not end with code 0 */
   stop(): Promise<void>;
@@ -53,8 +55,9 @@ export const startOperator = async (options: OperatorOptions): Promise<OperatorP
       ...options.env,
     },
   });
-  let hasEnded = false;
-  void running.ended.then(() => (hasEnded = true));
+  let state: 'running' | 'ended' = 'running';
+  void running.ended.then(() => (state = 'ended'));
+  const hasEnded = (): boolean => state === 'ended';
   const log = (): readonly LogLine[] =>
     running
       .stderr()
@@ -68,17 +71,18 @@ export const startOperator = async (options: OperatorOptions): Promise<OperatorP
   };
   if (options.doomed !== true) {
     try {
-      await until('the operator is up', () => hasEnded || port() !== undefined);
+      await until('the operator is up', () => hasEnded() || port() !== undefined);
     } catch (error) {
       await kill();
       throw error;
     }
-    if (hasEnded) throw new Error(`the operator has ended: ${running.stderr().slice(-2000)}`);
+    if (hasEnded()) throw new Error(`the operator has ended: ${running.stderr().slice(-2000)}`);
   }
   return {
     url: `http://127.0.0.1:${String(port())}`,
     ended: running.ended,
-    signal: running.signal,
+    signal: (signal) => running.signal(signal),
+    text: running.stderr,
     log,
     kill,
     stop: async () => {

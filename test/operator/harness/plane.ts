@@ -19,7 +19,7 @@ export interface Plane {
   namespace(name: string, labels?: Readonly<Record<string, string>>): Promise<string>;
   /** kubectl as a user runs it. */
   kubectl(args: readonly string[], input?: string): Promise<Outcome>;
-  operator(options?: Omit<OperatorOptions, 'kubeconfig'>): Promise<OperatorProcess>;
+  operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
   /** Ends the operators that still run, and the control plane. */
   stop(): Promise<void>;
 }

@@ -48,7 +48,9 @@ describe('PrometheusRule', () => {
   }
   const alerts = (
     prometheusRule(inputOf()) as unknown as {
-      readonly spec: { readonly groups: readonly { readonly name: string; readonly rules: readonly Alert[] }[] };
+      readonly spec: {
+        readonly groups: readonly { readonly name: string; readonly rules: readonly Alert[] }[];
+      };
     }
   ).spec.groups.flatMap(({ rules }) => rules);
 
@@ -78,7 +80,9 @@ describe('PrometheusRule', () => {
       .filter((name) => name.endsWith('-metrics.ts'))
       .map((name) => readFileSync(new URL(name, folder), 'utf8'))
       .join('\n');
-    const names = alerts.flatMap(({ expr }) => [...expr.matchAll(/\bollamamax_([a-z_]+)/g)].map(([, name]) => name!));
+    const names = alerts.flatMap(({ expr }) =>
+      [...expr.matchAll(/\bollamamax_([a-z_]+)/g)].map(([, name]) => name!),
+    );
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) expect(sources).toMatch(new RegExp(`['"\`](ollamamax_)?${name}['"\`]`));
   });

@@ -10,7 +10,9 @@ const of = (spec: object): DesiredInput => inputOf(clusterOf(spec));
 
 const containerPorts = (
   podTemplate(inputOf()).spec as {
-    readonly containers: readonly { readonly ports: readonly { readonly name: string; readonly containerPort: number }[] }[];
+    readonly containers: readonly {
+      readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+    }[];
   }
 ).containers[0]!.ports;
 
@@ -30,7 +32,11 @@ describe('Services', () => {
 
   test('their ports are ports of the container, by name', () => {
     const portsOf = (object: Child) =>
-      specOf(object).ports as readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
+      specOf(object).ports as readonly {
+        readonly name: string;
+        readonly port: number;
+        readonly targetPort: string;
+      }[];
     const all = [...portsOf(headlessService(inputOf())), ...portsOf(clientService(inputOf()))];
     expect(all.map(({ name }) => name)).toEqual(['internal', 'metrics', 'api', 'dashboard']);
     for (const { port, targetPort } of all)
@@ -194,6 +200,7 @@ describe('NetworkPolicy', () => {
 
   test('opens no port that no container has', () => {
     for (const { ports } of waysOf())
-      for (const { port } of ports) expect(containerPorts.map(({ containerPort }) => containerPort)).toContain(port);
+      for (const { port } of ports)
+        expect(containerPorts.map(({ containerPort }) => containerPort)).toContain(port);
   });
 });

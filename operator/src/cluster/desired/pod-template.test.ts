@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { clusterOf, inputOf, type ClusterFields } from '../cluster.fixture.ts';
 import { configHash, imageOf, podTemplate } from './pod-template.ts';
 import { statefulSet, templateHash } from './stateful-set.ts';
-import type { DesiredInput } from './child.ts';
+import { selectorLabels, type DesiredInput } from './child.ts';
 
 interface Mount {
   readonly name: string;
@@ -29,16 +29,23 @@ interface Template {
 }
 
 const templateOf = (input = inputOf()): Template => podTemplate(input) as unknown as Template;
-const templateFor = (spec: object, fields?: ClusterFields): Template => templateOf(inputOf(clusterOf(spec, fields)));
+const templateFor = (spec: object, fields?: ClusterFields): Template =>
+  templateOf(inputOf(clusterOf(spec, fields)));
 const containerOf = (template: Template) => template.spec.containers[0]!;
 
 describe('the restricted level of Pod Security', () => {
   test.each([
     ['the least cluster', {}],
-    ['one with everything', { gpu: {}, tls: { managed: true }, storage: { ephemeral: true }, auth: { enabled: false } }],
+    [
+      'one with everything',
+      { gpu: {}, tls: { managed: true }, storage: { ephemeral: true }, auth: { enabled: false } },
+    ],
   ])('is met by %s', (_what, spec) => {
     const { spec: pod } = templateFor(spec);
-    expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(pod.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
     expect((pod.securityContext as { readonly runAsUser: number }).runAsUser).toBeGreaterThan(0);
     for (const field of ['hostNetwork', 'hostPID', 'hostIPC', 'initContainers', 'ephemeralContainers'])
       expect(pod).not.toHaveProperty(field);
@@ -90,7 +97,11 @@ describe('resources', () => {
   const requests = { cpu: '500m', memory: '1Gi' };
   test.each<[string, object, object]>([
     ['without a GPU', {}, { requests }],
-    ['of NVIDIA', { gpu: {} }, { requests: { ...requests, 'nvidia.com/gpu': '1' }, limits: { 'nvidia.com/gpu': '1' } }],
+    [
+      'of NVIDIA',
+      { gpu: {} },
+      { requests: { ...requests, 'nvidia.com/gpu': '1' }, limits: { 'nvidia.com/gpu': '1' } },
+    ],
     [
       'of AMD',
       { gpu: { vendor: 'amd', count: 4 } },
@@ -166,9 +177,9 @@ describe('mounts', () => {
     const made = spec.volumes.map((volume) => volume.name);
     // The StatefulSet makes this one of a claim.
     const claimed = name === 'everything' ? [] : ['data'];
-    expect(new Set(containerOf({ ...templateOf(inputs[name]) }).volumeMounts.map((mount) => mount.name))).toEqual(
-      new Set([...made, ...claimed]),
-    );
+    expect(
+      new Set(containerOf({ ...templateOf(inputs[name]) }).volumeMounts.map((mount) => mount.name)),
+    ).toEqual(new Set([...made, ...claimed]));
     expect(new Set(made).size).toBe(made.length);
     for (const volume of made) expect(volume).toMatch(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
     const places = containerOf(templateOf(inputs[name])).volumeMounts.map(({ mountPath }) => mountPath);
@@ -229,27 +240,36 @@ describe('environment', () => {
 
 describe('scheduling', () => {
   test('agents spread over nodes and zones as well as it goes', () => {
-    const labelSelector = { matchLabels: expect.objectContaining({ 'app.kubernetes.io/instance': 'demo' }) };
-    expect(templateOf().spec.topologySpreadConstraints).toEqual(
-      ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+    const labelSelector = { matchLabels: selectorLabels(clusterOf()) };
+    const { spec } = templateOf();
+    expect(spec.topologySpreadConstraints).toEqual([
+      {
         maxSkew: 1,
-        topologyKey,
+        topologyKey: 'kubernetes.io/hostname',
         whenUnsatisfiable: 'ScheduleAnyway',
         labelSelector,
-      })),
-    );
+      },
+    ]);
+    const podAffinityTerm = { topologyKey: 'topology.kubernetes.io/zone', labelSelector };
+    expect(spec.affinity).toEqual({
+      podAntiAffinity: {
+        preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 50, podAffinityTerm }],
+      },
+    });
   });
 
   test('what people say is passed on, and nothing else is there', () => {
     const scheduling = {
       nodeSelector: { disk: 'ssd' },
       tolerations: [{ key: 'gpu', operator: 'Exists' }],
-      affinity: { podAntiAffinity: {} },
+      affinity: { nodeAffinity: {} },
       topologySpreadConstraints: [],
       priorityClassName: 'high',
     };
-    expect(templateFor({ scheduling }).spec).toMatchObject(scheduling);
-    for (const field of ['nodeSelector', 'tolerations', 'affinity', 'priorityClassName', 'imagePullSecrets'])
+    const { spec } = templateFor({ scheduling });
+    expect(spec).toMatchObject(scheduling);
+    expect(spec.affinity).toEqual(scheduling.affinity);
+    for (const field of ['nodeSelector', 'tolerations', 'priorityClassName', 'imagePullSecrets'])
       expect(templateOf().spec).not.toHaveProperty(field);
   });
 });
@@ -270,7 +290,10 @@ describe('what restarts the agents', () => {
     ['new certificates', after({}, {}, { certificateEpoch: 'epoch-2' })],
     ['the claim of a model', after({}, {}, { modelClaims: ['models'] })],
     ['the annotation', after({}, { annotations: { 'ollamamax.io/restarted-at': '2026-01-01' } })],
-    ['a release of the operator with another image', after({}, {}, { defaultImage: 'registry.example/agent:2' })],
+    [
+      'a release of the operator with another image',
+      after({}, {}, { defaultImage: 'registry.example/agent:2' }),
+    ],
   ])('%s does', (_what, hash) => {
     expect(hash).not.toBe(before);
   });
