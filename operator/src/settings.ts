@@ -77,7 +77,8 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
         ? undefined
         : oneOf('AGENT_IMAGE_PULL_POLICY', policies, 'IfNotPresent'),
     leaderElection: oneOf('LEADER_ELECTION', ['true', 'false'], 'true') === 'true',
-    metricsListen: { host: listen?.[1] ?? '', port },
+    // Brackets are how an IPv6 address is told from its port, and no part of it.
+    metricsListen: { host: (listen?.[1] ?? '').replace(/^\[(.*)\]$/, '$1'), port },
     clusterDomain: value('CLUSTER_DOMAIN', 'cluster.local'),
     concurrency,
     kubeconfig: env.KUBECONFIG === undefined || env.KUBECONFIG === '' ? undefined : env.KUBECONFIG,

@@ -71,7 +71,9 @@ export const modelObject = (name: string, cluster: string, spec: object = {}): o
 
 const settleMs = 180_000;
 
-export const createNamespace = async (stack: Stack, name: string): Promise<Namespace> => {
+export const createNamespace = async (stack: Stack, purpose: string): Promise<Namespace> => {
+  // A kept cluster may still be deleting that of the last run.
+  const name = `${purpose}-${process.pid}`;
   const { cluster } = stack;
   const kubectl = (args: readonly string[], stdin?: string): Promise<string> =>
     cluster.kubectl(['-n', name, ...args], stdin === undefined ? {} : { stdin });

@@ -70,7 +70,7 @@ describe('a cluster of three agents', () => {
       readyReplicas: 3,
       updatedReplicas: 3,
       models: { total: 1, ready: 1 },
-      endpoint: 'http://demo.serving.svc:8080',
+      endpoint: `http://demo.${space.name}.svc:8080`,
     });
     const nodes = cluster.status?.agents?.map(({ node }) => node);
     expect(new Set(nodes)).toEqual(new Set(['node-1', 'node-2', 'node-3']));

@@ -11,7 +11,7 @@ import { startCluster, type Cluster } from './kubernetes/cluster.ts';
 import type { IngressController } from './kubernetes/add-ons.ts';
 
 const run = promisify(execFile);
-const chart = fileURLToPath(new URL('../../helm/ollamamax', import.meta.url));
+export const chart = fileURLToPath(new URL('../../helm/ollamamax', import.meta.url));
 
 /** A Kubernetes with our images on its nodes, an ingress controller, and the operator installed by Helm. */
 export interface Stack {
@@ -21,13 +21,15 @@ export interface Stack {
   readonly agentImage: string;
   /** Runs Helm against the cluster. Returns what it printed. */
   helm(args: readonly string[]): Promise<string>;
+  /** Installs the chart as it was at the start, or brings it back to that. */
+  installChart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface StackOptions {
   readonly progress?: (text: string) => void;
-  /** Takes the cluster that is already there, of `npm run cluster`. */
-  readonly cluster?: Cluster;
+  /** Lets the cluster outlive this process, until `npm run cluster:down`. */
+  readonly keep?: boolean;
 }
 
 export const operatorNamespace = 'ollamamax-system';
@@ -42,12 +44,10 @@ const imageValues = (image: string, key: string): string[] => {
 };
 
 /** Builds both images, starts a cluster of three nodes, loads them, and installs chart and ingress controller. */
-export const startStack = async ({
-  progress = () => undefined,
-  cluster: given,
-}: StackOptions = {}): Promise<Stack> => {
+export const startStack = async (options: StackOptions = {}): Promise<Stack> => {
+  const { progress = () => undefined, keep = false } = options;
   const folder = mkdtempSync(join(tmpdir(), 'ollamamax-images-'));
-  let cluster = given;
+  let cluster: Cluster | undefined;
   try {
     progress('Building the images of operator and agent');
     const stopDocker = await ensureDocker();
@@ -66,7 +66,7 @@ export const startStack = async ({
     }
     const [agentImage = '', operatorImage = ''] = images;
     progress('Starting three nodes');
-    cluster ??= await startCluster({ nodes: 3 });
+    cluster = await startCluster({ nodes: 3, keep });
     progress('Loading the images into the nodes');
     for (const archive of archives) await cluster.loadImage(archive);
     progress('Installing an ingress controller');
@@ -91,21 +91,24 @@ export const startStack = async ({
       });
       return stdout;
     };
+    const installChart = async (): Promise<void> => {
+      await helm([
+        'upgrade',
+        '--install',
+        'ollamamax',
+        chart,
+        `--namespace=${operatorNamespace}`,
+        '--create-namespace',
+        '--wait',
+        '--timeout=120s',
+        // A kept cluster may run what was built before under the same name.
+        `--set-string=pod.annotations.loaded=${Date.now()}`,
+        ...imageValues(operatorImage, 'image'),
+        ...imageValues(agentImage, 'agentImage'),
+      ]);
+    };
     progress('Installing the chart');
-    await helm([
-      'upgrade',
-      '--install',
-      'ollamamax',
-      chart,
-      `--namespace=${operatorNamespace}`,
-      '--create-namespace',
-      '--wait',
-      '--timeout=120s',
-      // A kept cluster may run what was built before under the same name.
-      `--set-string=pod.annotations.loaded=${Date.now()}`,
-      ...imageValues(operatorImage, 'image'),
-      ...imageValues(agentImage, 'agentImage'),
-    ]);
+    await installChart();
     const running = cluster;
     return {
       cluster: running,
@@ -113,6 +116,7 @@ export const startStack = async ({
       operatorNamespace,
       agentImage,
       helm,
+      installChart,
       stop: async () => {
         rmSync(folder, { recursive: true, force: true });
         await running.stop();
@@ -120,7 +124,7 @@ export const startStack = async ({
     };
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
-    if (given === undefined) await cluster?.stop();
+    await cluster?.stop();
     throw error;
   }
 };

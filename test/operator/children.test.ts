@@ -228,8 +228,11 @@ describe('a cluster with everything', () => {
   });
 
   test('has pods with all of it', async () => {
-    const [pod] = await pods(namespace, 4);
-    expect(pod?.spec).toMatchObject({
+    // The model may have come after the first pods: the last of them is replaced first.
+    const pod = await until('a pod has the claim of the model', async () =>
+      (await pods(namespace, 4)).find((one) => JSON.stringify(one.spec).includes('/models/a.claim')),
+    );
+    expect(pod.spec).toMatchObject({
       priorityClassName: 'system-cluster-critical',
       nodeSelector: { gpu: 'amd' },
       imagePullSecrets: [{ name: 'registry' }],
@@ -242,7 +245,7 @@ describe('a cluster with everything', () => {
         },
       ],
     });
-    const [container] = (pod?.spec as { containers: { env: object[]; volumeMounts: object[] }[] }).containers;
+    const [container] = (pod.spec as { containers: { env: object[]; volumeMounts: object[] }[] }).containers;
     expect(container?.env).toEqual(expect.arrayContaining(everything.pod.env.map(expect.objectContaining)));
     expect(container?.volumeMounts).toEqual(
       expect.arrayContaining([
@@ -250,7 +253,7 @@ describe('a cluster with everything', () => {
         ...everything.pod.volumeMounts.map(expect.objectContaining),
       ]),
     );
-    expect(pod?.metadata).toMatchObject({
+    expect(pod.metadata).toMatchObject({
       labels: { team: 'llm' },
       annotations: { 'example.com/cost': 'high' },
     });

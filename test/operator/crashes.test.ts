@@ -53,7 +53,7 @@ const normalized = (objects: readonly KubeObject[], namespace: string): readonly
     const { managedFields: _managed, ...kept } = metadata as KubeObject['metadata'] & {
       managedFields: unknown;
     };
-    const values = object.kind === 'Secret' ? Object.keys(data as object).sort() : (data);
+    const values = object.kind === 'Secret' ? Object.keys(data as object).sort() : data;
     const text = JSON.stringify({ ...rest, metadata: kept, data: values }).replaceAll(namespace, 'NAMESPACE');
     return JSON.parse(
       masks.reduce((masked, [pattern, by]) => masked.replaceAll(pattern, by), text),
@@ -216,7 +216,6 @@ describe('two operators', () => {
     await first.stop();
     const handOver = await timeUntilDone('stopped');
     expect(new Set(writesBy('second'))).toContain('stopped');
-    process.stdout.write(`hand over ${handOver}\n`);
     expect(handOver).toBeLessThan(10_000);
 
     const third = await as('third');
@@ -224,7 +223,6 @@ describe('two operators', () => {
     expect(await second.ended).toBe('SIGKILL');
     const takeOver = await timeUntilDone('killed');
     expect(new Set(writesBy('third'))).toContain('killed');
-    process.stdout.write(`take over ${takeOver}\n`);
     expect(takeOver).toBeLessThan(30_000);
 
     await plane.objects.edit('Lease', 'default', 'ollamamax-operator', {

@@ -101,7 +101,8 @@ export const clusterConditions = {
       },
       Unschedulable: {
         meaning: 'No node fits an agent.',
-        action: 'The message says what is missing: make room, or lower spec.resources, spec.gpu or spec.scheduling.',
+        action:
+          'The message says what is missing: make room, or lower spec.resources, spec.gpu or spec.scheduling.',
       },
       VolumeNotBound: {
         meaning: 'An agent waits for its volume.',
@@ -109,7 +110,8 @@ export const clusterConditions = {
       },
       OutOfMemory: {
         meaning: 'An agent was ended because it used more memory than its limit.',
-        action: 'Raise spec.resources.limits.memory, or lower spec.inference (contextSize, parallel, maxLoadedModels).',
+        action:
+          'Raise spec.resources.limits.memory, or lower spec.inference (contextSize, parallel, maxLoadedModels).',
       },
       CrashLoop: {
         meaning: 'An agent ends again and again.',
@@ -145,7 +147,8 @@ export const clusterConditions = {
       },
       ApplyFailed: {
         meaning: 'The API server refused an object.',
-        action: 'The message has its answer: an admission policy, a quota, or a field of the spec that Kubernetes refuses.',
+        action:
+          'The message has its answer: an admission policy, a quota, or a field of the spec that Kubernetes refuses.',
       },
     },
   },
@@ -172,7 +175,10 @@ export const modelConditions = {
       NotDownloaded: { meaning: 'No agent has all bytes yet.', action: 'See Downloaded.' },
       Failed: { meaning: 'No agent can serve it.', action: 'See Downloaded.' },
       Deleting: { meaning: 'The model is being deleted.' },
-      Unknown: { meaning: 'The agents cannot be reached just now, so nobody knows.', action: 'See the OllamaCluster.' },
+      Unknown: {
+        meaning: 'The agents cannot be reached just now, so nobody knows.',
+        action: 'See the OllamaCluster.',
+      },
     },
   },
   Resolved: {
@@ -215,7 +221,10 @@ export const modelConditions = {
     meaning: 'Every agent that is to hold the model has all bytes, and they are the right ones.',
     reasons: {
       AllVerified: { meaning: 'All bytes are there and verified.' },
-      Downloading: { meaning: 'Bytes are on their way.', action: 'Wait; status.progressPercent tells how far.' },
+      Downloading: {
+        meaning: 'Bytes are on their way.',
+        action: 'Wait; status.progressPercent tells how far.',
+      },
       Verifying: { meaning: 'The digest is being computed.', action: 'Wait.' },
       Waiting: { meaning: 'Agents have not begun yet.' },
       DownloadFailed: {
@@ -253,7 +262,8 @@ export const modelConditions = {
 
 export type ClusterConditionType = keyof typeof clusterConditions;
 export type ModelConditionType = keyof typeof modelConditions;
-export type ClusterReason<T extends ClusterConditionType> = keyof (typeof clusterConditions)[T]['reasons'] & string;
+export type ClusterReason<T extends ClusterConditionType> = keyof (typeof clusterConditions)[T]['reasons'] &
+  string;
 export type ModelReason<T extends ModelConditionType> = keyof (typeof modelConditions)[T]['reasons'] & string;
 
 /** Reasons of the Events that the operator records, and what they tell. */

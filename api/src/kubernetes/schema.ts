@@ -22,8 +22,7 @@ export const stringMap = (options: Described & { readonly maxProperties: number 
 export const quantity = (options: Described): TUnsafe<string | number> =>
   Type.Unsafe<string | number>({
     'x-kubernetes-int-or-string': true,
-    pattern:
-      '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
+    pattern: '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
     maxLength: 32,
     ...options,
   });
@@ -34,8 +33,7 @@ export const quantities = (options: Described) =>
     type: 'object',
     additionalProperties: {
       'x-kubernetes-int-or-string': true,
-      pattern:
-        '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
+      pattern: '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
       maxLength: 32,
     },
     maxProperties: 32,

@@ -224,10 +224,10 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
     },
     stop: async () => {
       stopped = true;
-      const rounds = [...entries.values()].map((entry) => {
+      const rounds = [...entries.values()].flatMap((entry) => {
         clearTimeout(entry.timer);
         entry.client.close();
-        return entry.round;
+        return entry.round ?? [];
       });
       entries.clear();
       await Promise.all(rounds);

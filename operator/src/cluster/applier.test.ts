@@ -7,7 +7,7 @@ import {
   type Resource,
 } from '../kube/index.ts';
 import { resources } from '../resources.ts';
-import { createFailpoints, noFailpoints } from '../runtime/index.ts';
+import { createFailpoints, noFailpoints } from '../runtime/failpoints.ts';
 import { clientOf } from '../runtime/unused-client.fixture.ts';
 import { Applier, type Change } from './applier.ts';
 import { clusterOf } from './cluster.fixture.ts';
@@ -40,12 +40,8 @@ class ServerStandIn {
       serverSideApply: async <T extends KubeObject>(_resource: Resource, object: KubeObject) => {
         const { name = '' } = object.metadata;
         const before = this.objects.get(name);
-        const { metadata, ...fields } = object;
-        const merged = { ...this.filledIn, ...before, ...fields };
-        return this.put(name, {
-          ...merged,
-          metadata: { ...before?.metadata, ...metadata },
-        } as KubeObject) as T;
+        const metadata = { ...before?.metadata, ...object.metadata };
+        return this.put(name, { ...this.filledIn, ...before, ...object, metadata }) as T;
       },
     });
   }

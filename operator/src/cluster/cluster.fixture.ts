@@ -35,11 +35,11 @@ const fillerOf = (kind: keyof typeof kinds) => {
 const fillers = { cluster: fillerOf('cluster'), model: fillerOf('model') };
 
 /** The object as the API server stores it: with every default of the schema. */
-export const stored = <T>(kind: keyof typeof kinds, object: object): T => {
+export const stored = (kind: keyof typeof kinds, object: object): unknown => {
   const copy: unknown = structuredClone(object);
   const result = fillers[kind](copy);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
-  return copy as T;
+  return copy;
 };
 
 export const deepFreeze = <T>(value: T): T => {
@@ -62,12 +62,12 @@ export interface ClusterFields {
 export const clusterOf = (spec: object = {}, fields: ClusterFields = {}): OllamaCluster => {
   const { status, name = 'demo', namespace = 'team', uid = 'uid-demo', generation = 1, ...more } = fields;
   return deepFreeze({
-    ...stored<OllamaCluster>('cluster', {
+    ...(stored('cluster', {
       apiVersion,
       kind: 'OllamaCluster',
       metadata: { name, namespace, uid, generation, resourceVersion: '1', ...more },
       spec,
-    }),
+    }) as OllamaCluster),
     ...(status === undefined ? {} : { status }),
   });
 };

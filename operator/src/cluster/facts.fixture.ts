@@ -56,7 +56,7 @@ export const servingCluster = (spec: object = {}, fields: ClusterFields = {}): O
 
 /** Pods by letters: `R` ready, `r` not, `o` ready with an older template, `d` being deleted, `-` none. */
 export const podsOf = (letters: string) =>
-  [...letters].flatMap((letter, ordinal) =>
+  letters.split('').flatMap((letter, ordinal) =>
     letter === '-'
       ? []
       : [

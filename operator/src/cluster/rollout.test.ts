@@ -17,7 +17,7 @@ const setOf = (partition: number | undefined, more: { seen?: boolean; hash?: str
 
 /** `N`, `O`: a ready pod of the new, old template; in lower case one that is not ready; `-`: none. */
 const podsOf = (text: string): readonly Pod[] =>
-  [...text].flatMap((letter, ordinal) =>
+  text.split('').flatMap((letter, ordinal) =>
     letter === '-'
       ? []
       : [

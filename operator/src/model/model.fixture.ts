@@ -12,7 +12,7 @@ export interface ModelFields {
 export const modelOf = (name: string, spec: object = {}, fields: ModelFields = {}): OllamaModel => {
   const { created = '2026-01-01T00:00:00Z', generation = 1, status, ...more } = fields;
   return deepFreeze({
-    ...stored<OllamaModel>('model', {
+    ...(stored('model', {
       apiVersion,
       kind: 'OllamaModel',
       metadata: {
@@ -25,7 +25,7 @@ export const modelOf = (name: string, spec: object = {}, fields: ModelFields = {
         ...more,
       },
       spec: { clusterRef: { name: 'demo' }, source: { file: { path: `/models/${name}.gguf` } }, ...spec },
-    }),
+    }) as OllamaModel),
     ...(status === undefined ? {} : { status }),
   });
 };

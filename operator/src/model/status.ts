@@ -231,7 +231,7 @@ export const modelStatus = (facts: ModelFacts): OllamaModelStatus => {
     agents: holdings.map(({ agent, model: one, silent }) => ({
       name: agent,
       state: silent || one === undefined ? ('Unknown' as const) : stateNames[one.state],
-      ...(one === undefined || one.state !== 'downloading' || one.sizeBytes === 0
+      ...(one?.state !== 'downloading' || one.sizeBytes === 0
         ? {}
         : { progressPercent: percent(one.completedBytes, one.sizeBytes) }),
       ...(one?.resident === undefined ? {} : { loaded: one.resident.state === 'ready' }),
@@ -251,7 +251,7 @@ export const modelSummary = (
   let failed = 0;
   for (const { spec, refusal } of plans) {
     if (refusal !== undefined || spec === undefined) {
-      failed += 1;
+      if (refusal?.reason !== 'WaitingForCluster') failed += 1;
       continue;
     }
     if (holdersOf(spec.name, reports, readyAgents).length > 0) readyModels += 1;

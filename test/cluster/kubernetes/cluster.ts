@@ -43,9 +43,11 @@ export interface Cluster {
 
 /**
  * Starts a cluster of this process, or with OLLAMAMAX_TEST_CLUSTER=existing takes the one that KUBECONFIG names.
- * Faults can be made in that one when it is that of `npm run cluster`.
+ * Faults can be made in that one when it is that of `npm run cluster`. With `keep` it outlives this process.
  */
-export async function startCluster(options: { readonly nodes?: number } = {}): Promise<Cluster> {
+export async function startCluster(
+  options: { readonly nodes?: number; readonly keep?: boolean } = {},
+): Promise<Cluster> {
   const cluster = new NodeCluster();
   const given = process.env.KUBECONFIG ?? '';
   if (process.env.OLLAMAMAX_TEST_CLUSTER === 'existing' && given !== '') {
@@ -54,7 +56,11 @@ export async function startCluster(options: { readonly nodes?: number } = {}): P
   }
   await removeControlPlanes({ all: false });
   try {
-    await cluster.start({ nodes: options.nodes ?? 3, owner: thisProcess(), progress: () => undefined });
+    await cluster.start({
+      nodes: options.nodes ?? 3,
+      owner: options.keep === true ? 'kept' : thisProcess(),
+      progress: () => undefined,
+    });
   } catch (error) {
     await cluster.stopUnlessTaken();
     throw error;

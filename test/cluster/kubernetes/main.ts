@@ -3,9 +3,13 @@ import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { clusterFolder, readOwner, removeControlPlanes } from './folders.ts';
 import { kubectl } from './kubectl.ts';
+import { playInStack } from '../play.ts';
 import { NodeCluster } from './node-cluster.ts';
 
-const usage = `Usage: npm run cluster -- COMMAND
+const usage = `Usage: npm run cluster [-- --keep] [-- COMMAND]
+
+Without a command: a real Kubernetes of three nodes on this machine, both images built and loaded, the chart installed by
+Helm, the smallest sample applied and chatted with. Then all of it is removed, unless --keep leaves it to play with.
 
   up [--nodes 3]     starts a cluster, or the nodes that are missing of the one that is up
   down               ends it and removes every trace
@@ -15,14 +19,19 @@ const usage = `Usage: npm run cluster -- COMMAND
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { nodes: { type: 'string', default: '3' }, abandoned: { type: 'boolean', default: false } },
+  options: {
+    nodes: { type: 'string', default: '3' },
+    abandoned: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
 });
 const [command = '', ...files] = positionals;
 const cluster = new NodeCluster();
 const say = (line: string): void => console.log(line);
 
 try {
-  if (command === 'up') await up(Number(values.nodes));
+  if (command === '') await play(values.keep);
+  else if (command === 'up') await up(Number(values.nodes));
   else if (command === 'down') await down(values.abandoned);
   else if (command === 'load' && files.length > 0) await load();
   else if (command === 'status') await status();
@@ -34,6 +43,15 @@ try {
   const cause = error instanceof Error && error.cause instanceof Error ? `\n  ${error.cause.message}` : '';
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}${cause}\n`);
   process.exitCode = 1;
+}
+
+async function play(keep: boolean): Promise<void> {
+  const started = Date.now();
+  await playInStack({
+    keep,
+    progress: (line) => say(`${((Date.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`),
+    say,
+  });
 }
 
 async function up(nodes: number): Promise<void> {

@@ -16,7 +16,7 @@ interface Status {
   readonly conditions?: readonly Condition[];
 }
 
-const statusOf = (object: KubeObject): Status => (object.status ?? {});
+const statusOf = (object: KubeObject): Status => object.status ?? {};
 
 export const conditionOf = (object: KubeObject, type: string): Condition | undefined =>
   statusOf(object).conditions?.find((condition) => condition.type === type);

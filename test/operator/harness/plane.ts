@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { until } from '../../cluster/kubernetes/until.ts';
 import { startControlPlane } from '../../cluster/kubernetes/control-plane.ts';
 import type { ControlPlane } from '../../cluster/kubernetes/control-plane.ts';
 import { outcome, root, start } from '../../harness/cli.ts';
@@ -53,7 +54,10 @@ export const startPlane = async (): Promise<Plane> => {
   try {
     const crds = ['ollamaclusters', 'ollamamodels'].map((name) => `-f=${join(root, 'crds', `${name}.yaml`)}`);
     await control.kubectl(['apply', '--server-side', ...crds]);
-    await control.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+    await until('our kinds are served', async () => {
+      await Promise.all([objects.list('OllamaCluster'), objects.list('OllamaModel')]);
+      return true;
+    });
     const kubeconfig = await control.kubeconfigFor({ user: operatorUser, groups: ['system:masters'] });
     return {
       control,
