@@ -123,7 +123,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       ...(resource.namespaced ? { namespaces: settings.watchNamespaces } : {}),
       ...more,
     });
-    informers.push(informer as unknown as Informer);
+    informers.push(informer);
     return informer;
   };
   const ofClusters = { labelSelector: labels.cluster, indexes: { [indexes.cluster]: clusterOf } } as const;
@@ -210,7 +210,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     when: unlessStatusOnly,
   });
   for (const informer of [statefulSets, pods, claims, ...children])
-    clusterController.watch(informer as unknown as Informer, toCluster);
+    clusterController.watch(informer, toCluster);
   const withModels = (key: string): readonly string[] => modelKeysOf(key);
   modelController.watch(models, toItself, { when: unlessStatusOnly });
   modelController.watch(clusters, (cluster) => withModels(keyOf(cluster)));

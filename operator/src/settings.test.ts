@@ -62,7 +62,7 @@ describe('readSettings', () => {
         METRICS_LISTEN: '127.0.0.1:0',
         CLUSTER_DOMAIN: 'example.internal',
         CONCURRENCY: '16',
-        KUBECONFIG: '/home/me/.kube/config',
+        KUBECONFIG: '/etc/kube/config',
         LOG_LEVEL: 'debug',
         LOG_FORMAT: 'text',
         OLLAMAMAX_FAILPOINTS: 'a=crash',
@@ -78,7 +78,7 @@ describe('readSettings', () => {
       metricsListen: { host: '127.0.0.1', port: 0 },
       clusterDomain: 'example.internal',
       concurrency: 16,
-      kubeconfig: '/home/me/.kube/config',
+      kubeconfig: '/etc/kube/config',
       log: { level: 'debug', format: 'text' },
       failpoints: 'a=crash',
     });

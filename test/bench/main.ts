@@ -3,6 +3,7 @@ import type { Bench } from './harness/bench.ts';
 import { fewestRounds } from './harness/report.ts';
 import { runBench } from './harness/run-bench.ts';
 import { idleBench } from './idle/bench.ts';
+import { operatorBench } from './operator/bench.ts';
 import { routerBench } from './router/bench.ts';
 import { streamsBench } from './streams/bench.ts';
 
@@ -11,7 +12,7 @@ import { streamsBench } from './streams/bench.ts';
  * Ends with 0; 1: `--check` found rows below their floor; 2: there are no figures, and a sentence says why.
  */
 
-const benches: readonly Bench[] = [routerBench, streamsBench, idleBench];
+const benches: readonly Bench[] = [routerBench, streamsBench, idleBench, operatorBench];
 
 const usage = [
   'Usage: npm run bench -- NAME [--check] [--json FILE] [--rounds N] [--seconds S]',

@@ -4,10 +4,10 @@ import type { Stack } from './stack.ts';
 import { until } from './kubernetes/until.ts';
 
 /** Path of the model that comes with the image. */
-export const bundledModel = '/app/models/ollamamax-tiny-q8_0.gguf';
+const bundledModel = '/app/models/ollamamax-tiny-q8_0.gguf';
 
 /** What tests ask of nodes that share two processors. */
-export const small = { requests: { cpu: '50m', memory: '128Mi' } } as const;
+const small = { requests: { cpu: '50m', memory: '128Mi' } } as const;
 
 export interface EventFact {
   readonly reason: string;
@@ -93,14 +93,14 @@ export const createNamespace = async (stack: Stack, purpose: string): Promise<Na
   ): Promise<T> => {
     let last: T | undefined;
     try {
-      return (await until(
+      return await until(
         what,
         async () => {
           last = await read();
           return check(last) ? last : undefined;
         },
         { timeoutMs, everyMs: 250 },
-      )) as T;
+      );
     } catch (error) {
       throw new Error(`${what}: in vain. It says:\n${last === undefined ? 'nothing' : told(last)}`, {
         cause: error,

@@ -101,12 +101,6 @@ describe('in a cluster', () => {
       'AdaptersNotSupportedYet',
       'This version cannot apply adapters.',
     ],
-    [
-      'no-node',
-      { nodeSelector: { disk: 'fast', zone: 'a' } },
-      'NoMatchingNode',
-      'No agent runs on a node with the labels {"disk":"fast","zone":"a"}.',
-    ],
   ];
 
   test.each(refusals)('what cannot be served says why: %s', async (name, spec, reason, message) => {
@@ -115,6 +109,18 @@ describe('in a cluster', () => {
     const object = await plane.objects.get('OllamaModel', namespace, name);
     expect(object.status).toMatchObject({ phase: 'Failed', lastError: message, desiredReplicas: 0 });
     expect(conditionOf(object, 'Ready')).toMatchObject({ reason: 'NotResolved', message });
+  });
+
+  test('whether a node has the labels of a model is not known before agents have nodes', async () => {
+    await plane.objects.create(
+      model('no-node', { nodeSelector: { disk: 'fast', zone: 'a' } }, { namespace }),
+    );
+    expect(await resolved(namespace, 'no-node', 'False', 'WaitingForCluster')).toMatchObject({
+      message: 'No agent runs on a node with the labels {"disk":"fast","zone":"a"} yet.',
+    });
+    expect((await plane.objects.get('OllamaModel', namespace, 'no-node')).status).toMatchObject({
+      phase: 'Pending',
+    });
   });
 
   test('a name that clients cannot use is told', async () => {
@@ -269,7 +275,9 @@ test('agents on nodes with the labels of a model may hold it', async () => {
   await plane.objects.create(model('none', { nodeSelector: { type: 'real' } }, { namespace }));
   await resolved(namespace, 'chosen', 'True', 'Accepted');
   await resolved(namespace, 'one-node', 'True', 'Accepted');
-  await resolved(namespace, 'none', 'False', 'NoMatchingNode');
+  expect(await resolved(namespace, 'none', 'False', 'NoMatchingNode')).toMatchObject({
+    message: 'No agent runs on a node with the labels {"type":"real"}.',
+  });
   const wanted = async (name: string) =>
     ((await plane.objects.get('OllamaModel', namespace, name)).status as { desiredReplicas: number })
       .desiredReplicas;

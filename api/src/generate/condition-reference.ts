@@ -1,4 +1,9 @@
-import { clusterConditions, eventReasons, modelConditions, type ConditionText } from '../kubernetes/conditions.ts';
+import {
+  clusterConditions,
+  eventReasons,
+  modelConditions,
+  type ConditionText,
+} from '../kubernetes/conditions.ts';
 import { code, page, table } from './markdown.ts';
 
 const section = (kind: string, conditions: Readonly<Record<string, ConditionText>>): string[] => [

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import { apiGroup, maxClusterNameLength } from './names.ts';
-import { OllamaClusterSpec, OllamaClusterStatus } from './ollama-cluster.ts';
+import { OllamaClusterSpec } from './ollama-cluster.ts';
+import { OllamaClusterStatus } from './ollama-cluster-status.ts';
 import { OllamaModelSpec, OllamaModelStatus } from './ollama-model.ts';
 import { rules, type Rule } from './schema.ts';
 
@@ -59,7 +60,12 @@ export const kinds = {
     ],
     columns: [
       { name: 'Phase', type: 'string', description: 'The state in one word.', jsonPath: '.status.phase' },
-      { name: 'Ready', type: 'integer', description: 'Agents that serve.', jsonPath: '.status.readyReplicas' },
+      {
+        name: 'Ready',
+        type: 'integer',
+        description: 'Agents that serve.',
+        jsonPath: '.status.readyReplicas',
+      },
       { name: 'Desired', type: 'integer', description: 'Agents asked for.', jsonPath: '.spec.replicas' },
       {
         name: 'Updated',
@@ -68,8 +74,18 @@ export const kinds = {
         jsonPath: '.status.updatedReplicas',
         priority: 1,
       },
-      { name: 'Models', type: 'integer', description: 'Models that are ready.', jsonPath: '.status.models.ready' },
-      { name: 'Endpoint', type: 'string', description: 'URL that clients use.', jsonPath: '.status.endpoint' },
+      {
+        name: 'Models',
+        type: 'integer',
+        description: 'Models that are ready.',
+        jsonPath: '.status.models.ready',
+      },
+      {
+        name: 'Endpoint',
+        type: 'string',
+        description: 'URL that clients use.',
+        jsonPath: '.status.endpoint',
+      },
       {
         name: 'Message',
         type: 'string',
@@ -99,7 +115,12 @@ export const kinds = {
         description: 'Share of bytes that have arrived, in percent.',
         jsonPath: '.status.progressPercent',
       },
-      { name: 'Ready', type: 'integer', description: 'Agents that can serve it.', jsonPath: '.status.readyReplicas' },
+      {
+        name: 'Ready',
+        type: 'integer',
+        description: 'Agents that can serve it.',
+        jsonPath: '.status.readyReplicas',
+      },
       {
         name: 'Desired',
         type: 'integer',
@@ -199,8 +220,8 @@ export const customResourceDefinition = (definition: Kind): Readonly<Record<stri
               apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
               kind: { type: 'string', description: 'Kind of this object.' },
               metadata: { type: 'object' },
-              spec: definition.spec as SchemaNode,
-              status: definition.status as SchemaNode,
+              spec: definition.spec,
+              status: definition.status,
             },
             ...(definition.rules.length === 0 ? {} : rules(...definition.rules)),
           }),

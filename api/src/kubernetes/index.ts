@@ -2,5 +2,6 @@ export * from './conditions.ts';
 export * from './custom-resource-definitions.ts';
 export * from './names.ts';
 export * from './ollama-cluster.ts';
+export * from './ollama-cluster-status.ts';
 export * from './ollama-model.ts';
 export * from './schema.ts';

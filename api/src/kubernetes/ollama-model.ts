@@ -3,10 +3,10 @@ import type { Immutable } from '../immutable.ts';
 import { oneOf } from '../one-of.ts';
 import { Condition, keyedList, objectName, plainList, rules, stringMap, type ObjectMeta } from './schema.ts';
 
-const sha256 = (description: string) => Type.String({ pattern: '^[0-9a-f]{64}$', maxLength: 64, description });
+const sha256 = (description: string) =>
+  Type.String({ pattern: '^[0-9a-f]{64}$', maxLength: 64, description });
 
-const filePath = (description: string) =>
-  Type.String({ minLength: 1, maxLength: 4096, description });
+const filePath = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description });
 
 /** Kinds of source, in the order in which they are documented. */
 export const modelSourceKinds = ['file', 'pvc', 'http', 'ollama', 'huggingFace', 'oci'] as const;
@@ -22,7 +22,9 @@ const Source = Type.Object(
     file: Type.Optional(
       Type.Object(
         {
-          path: filePath('Absolute path of a GGUF file in the pods, from their image or a volume of spec.pod.'),
+          path: filePath(
+            'Absolute path of a GGUF file in the pods, from their image or a volume of spec.pod.',
+          ),
         },
         {
           description: 'A file that every agent already has.',
@@ -73,7 +75,7 @@ const Source = Type.Object(
             description: 'Name in an Ollama registry, for example `llama3.2:3b`.',
           }),
         },
-        { description: "A model of an Ollama registry. Not supported yet." },
+        { description: 'A model of an Ollama registry. Not supported yet.' },
       ),
     ),
     huggingFace: Type.Optional(
@@ -133,7 +135,9 @@ const Parameters = Type.Object(
     minP: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: 'min_p.' })),
     seed: Type.Optional(Type.Integer({ description: 'seed.' })),
     repeatPenalty: Type.Optional(Type.Number({ minimum: 0, maximum: 10, description: 'repeat_penalty.' })),
-    repeatLastN: Type.Optional(Type.Integer({ minimum: -1, maximum: 1048576, description: 'repeat_last_n.' })),
+    repeatLastN: Type.Optional(
+      Type.Integer({ minimum: -1, maximum: 1048576, description: 'repeat_last_n.' }),
+    ),
     presencePenalty: Type.Optional(
       Type.Number({ minimum: -2, maximum: 2, description: 'presence_penalty.' }),
     ),
@@ -239,7 +243,15 @@ export const OllamaModelSpec = Type.Object(
 );
 export type OllamaModelSpec = Immutable<Static<typeof OllamaModelSpec>>;
 
-export const modelPhases = ['Pending', 'Downloading', 'Verifying', 'Ready', 'Degraded', 'Failed', 'Deleting'] as const;
+export const modelPhases = [
+  'Pending',
+  'Downloading',
+  'Verifying',
+  'Ready',
+  'Degraded',
+  'Failed',
+  'Deleting',
+] as const;
 export type ModelPhase = (typeof modelPhases)[number];
 
 export const OllamaModelStatus = Type.Object(
@@ -251,7 +263,9 @@ export const OllamaModelStatus = Type.Object(
     conditions: Type.Optional(
       keyedList(Condition, ['type'], { maxItems: 32, description: 'Conditions of the model.' }),
     ),
-    model: Type.Optional(Type.String({ maxLength: 512, description: 'Name that clients use, with its tag.' })),
+    model: Type.Optional(
+      Type.String({ maxLength: 512, description: 'Name that clients use, with its tag.' }),
+    ),
     sha256: Type.Optional(sha256('SHA-256 of the file that agents serve.')),
     sizeBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Size of the file.' })),
     desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are to hold it.' })),
@@ -268,7 +282,11 @@ export const OllamaModelStatus = Type.Object(
               description: 'State of the file there.',
             }),
             progressPercent: Type.Optional(
-              Type.Integer({ minimum: 0, maximum: 100, description: 'Share of its bytes that have arrived.' }),
+              Type.Integer({
+                minimum: 0,
+                maximum: 100,
+                description: 'Share of its bytes that have arrived.',
+              }),
             ),
             loaded: Type.Optional(Type.Boolean({ description: 'Whether it is in memory.' })),
             message: Type.Optional(Type.String({ maxLength: 1024, description: 'What went wrong.' })),
@@ -279,7 +297,9 @@ export const OllamaModelStatus = Type.Object(
         { maxItems: 100, description: 'Agents that hold it or are about to.' },
       ),
     ),
-    lastError: Type.Optional(Type.String({ maxLength: 4096, description: 'What went wrong last, in a sentence.' })),
+    lastError: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'What went wrong last, in a sentence.' }),
+    ),
   },
   { description: 'What is.' },
 );

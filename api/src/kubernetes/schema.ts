@@ -90,6 +90,16 @@ export const objectName = (options: Described) =>
     ...options,
   });
 
+/** One key of a Secret. */
+export const SecretKeyReference = (description: string) =>
+  Type.Object(
+    {
+      name: objectName({ description: 'Name of the Secret, in the namespace of the cluster.' }),
+      key: Type.String({ minLength: 1, maxLength: 253, description: 'Key in the Secret.' }),
+    },
+    { description },
+  );
+
 /** A rule of the Common Expression Language that the API server checks, with the sentence a user gets. */
 export interface Rule {
   readonly rule: string;

@@ -96,6 +96,8 @@ export class AgentServer {
         } else answer(404, '{}');
       },
     );
+    // Who asks ends the connection: else it would seem to be closed when it was left to itself.
+    this.#server.keepAliveTimeout = 600_000;
     this.#server.on('secureConnection', (socket) => {
       this.connectionsMade += 1;
       this.connections.add(socket);

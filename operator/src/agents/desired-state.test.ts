@@ -29,7 +29,7 @@ describe('what agents are told of a model', () => {
 
   test.each<[object, object]>([
     [{ file: { path: '/a/b.gguf' } }, { file: '/a/b.gguf' }],
-    [{ pvc: { claimName: 'shared', path: 'dir/b.gguf' } }, { file: '/models/shared/dir/b.gguf' }],
+    [{ pvc: { claimName: 'library', path: 'dir/b.gguf' } }, { file: '/models/library/dir/b.gguf' }],
     [{ http: { url: 'https://a.example/b.gguf' } }, { http: 'https://a.example/b.gguf' }],
   ])('source %j', (source, expected) => {
     expect(specOf({ source, sha256: 'a'.repeat(64) })).toMatchObject({

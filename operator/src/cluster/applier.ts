@@ -31,7 +31,9 @@ const project = (live: unknown, shape: unknown): unknown => {
   if (Array.isArray(shape)) {
     if (!Array.isArray(live)) return live;
     // With its length: items that were added or removed show.
-    return live.map((item, index) => (index < shape.length ? project(item, shape[index]) : item));
+    return live.map((item: unknown, index): unknown =>
+      index < shape.length ? project(item, shape[index]) : item,
+    );
   }
   if (typeof shape !== 'object' || shape === null) return live;
   if (typeof live !== 'object' || live === null) return live;

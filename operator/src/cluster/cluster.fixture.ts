@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   apiVersion,
   compileValidator,
@@ -81,6 +82,7 @@ export const inputOf = (cluster = clusterOf(), more: Partial<DesiredInput> = {})
     operatorNamespace: 'operators',
     modelClaims: [],
     certificateEpoch: 'epoch-1',
+    digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 16),
     replicas: cluster.spec.replicas,
     ...more,
   });

@@ -3,7 +3,7 @@ import { clusterOf, nowMs, podOf, type ClusterFields } from './cluster.fixture.t
 import type { StatefulSet } from './objects.ts';
 import type { ClusterFacts } from './status.ts';
 
-export const statefulSet: StatefulSet = {
+const statefulSet: StatefulSet = {
   apiVersion: 'apps/v1',
   kind: 'StatefulSet',
   metadata: { name: 'demo', uid: 'uid-set' },

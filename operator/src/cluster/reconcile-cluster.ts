@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   annotations,
   fieldManagers,
@@ -7,40 +8,33 @@ import {
   type OllamaClusterStatus,
 } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
-import { contentHash, desiredContent, type DesiredContent } from '../agents/desired-state.ts';
+import { contentHash, desiredContent } from '../agents/desired-state.ts';
 import type { AgentObserver, AgentReport } from '../agents/observer.ts';
-import { indexes, type Caches } from '../caches.ts';
-import {
-  isConflict,
-  isKubeError,
-  isNotFound,
-  type Clock,
-  type KubeClient,
-  type KubeObject,
-  type Resource,
-} from '../kube/index.ts';
+import type { Caches } from '../caches.ts';
+import { isConflict, isKubeError, type Clock, type KubeClient, type KubeObject } from '../kube/index.ts';
 import { modelSummary } from '../model/status.ts';
 import { holdersOf } from '../model/model-facts.ts';
 import { resources } from '../resources.ts';
 import {
-  ownedBy,
   sameJson,
   type EventRecorder,
   type Failpoints,
   type Reconcile,
   type ReconcileContext,
 } from '../runtime/index.ts';
-import { Applier, NameConflictError, type Change } from './applier.ts';
+import { NameConflictError } from './applier.ts';
+import { ChildWriter } from './child-writer.ts';
 import { credentialsOf, readSecrets, ReferenceError } from './credentials.ts';
-import { children, optionalResources, type WantedChild } from './desired/children.ts';
-import { namesOf, type Child, type DesiredInput } from './desired/child.ts';
+import type { DesiredInput } from './desired/child.ts';
 import { imageOf } from './desired/pod-template.ts';
 import { claimName, statefulSet as statefulSetOf, templateHash } from './desired/stateful-set.ts';
 import { isReady, ordinalOf, type Pod } from './objects.ts';
 import { podProblem, type PodProblem } from './pod-problems.ts';
+import { decideRevision } from './revision.ts';
 import { decideReplicas, decideRollout, type Rollout } from './rollout.ts';
 import { gatherScope, type Scope } from './scope.ts';
 import { clusterStatus } from './status.ts';
+import { clusterTransitions } from './transitions.ts';
 import { decideStorage, type StorageFacts } from './storage.ts';
 
 export interface ClusterReconcilerOptions {
@@ -66,124 +60,35 @@ interface Failure {
   readonly reason: ClusterReason<'Degraded'>;
   readonly message: string;
   /** Undefined: nothing changes until somebody acts; it is looked at again after a while. */
-  readonly error: unknown;
+  readonly error: Error | undefined;
 }
 
-/** Kinds that may be missing in the API server: asked for directly, for there can be no cache of them. */
-const monitoringResources: ReadonlySet<Resource> = new Set([
-  resources.serviceMonitor,
-  resources.prometheusRule,
-]);
-
-const discoveryMs = 60_000;
 /** Secrets are not watched: changes are found by looking. */
 const secretsMs = 60_000;
 const failureMs = 15_000;
 const waitingMs = 20_000;
-const firstRevision = 2;
 
 const failureOf = (error: unknown): Failure => {
   if (error instanceof NameConflictError)
     return { reason: error.reason, message: error.message, error: undefined };
   if (error instanceof ReferenceError)
     return { reason: error.reason, message: error.message, error: undefined };
-  const message = error instanceof Error ? error.message : String(error);
-  return { reason: 'ApplyFailed', message: message.slice(0, 1000), error };
+  const unexpected = error instanceof Error ? error : new Error(String(error));
+  return { reason: 'ApplyFailed', message: unexpected.message.slice(0, 1000), error: unexpected };
 };
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** Brings one OllamaCluster to what is asked for. */
 export const createClusterReconciler = (options: ClusterReconcilerOptions): Reconcile => {
   const { client, caches, observer, events, failpoints, clock } = options;
-  const applier = new Applier(client, failpoints);
-  const served = new Map<Resource, { readonly known: boolean; readonly at: number }>();
+  const writer = new ChildWriter(options);
   const uids = new Map<string, string>();
   /** What was written last, by uid: a cache may not have it yet, and a revision must never stand for two contents. */
   const given = new Map<string, NonNullable<OllamaClusterStatus['desiredState']>>();
 
-  const isServed = async (resource: Resource, signal: AbortSignal): Promise<boolean> => {
-    if (!monitoringResources.has(resource)) return true;
-    const before = served.get(resource);
-    if (before !== undefined && clock.monotonic() - before.at < discoveryMs) return before.known;
-    const known = await client.hasResource(resource.apiVersion, resource.plural, { signal });
-    served.set(resource, { known, at: clock.monotonic() });
-    return known;
-  };
-
-  const tell = (
-    cluster: OllamaCluster,
-    type: 'Normal' | 'Warning',
-    reason: EventReason,
-    note: string,
-  ): void => events.record(cluster as unknown as KubeObject, { type, reason, note });
-
-  const note = (cluster: OllamaCluster, child: KubeObject, change: Change): void => {
-    const what = `${child.kind} ${child.metadata.name ?? ''}`;
-    if (change === 'reverted')
-      tell(cluster, 'Warning', 'DriftReverted', `${what} was changed by somebody; it is set back.`);
-    if (change === 'created') tell(cluster, 'Normal', 'Created', `${what} was made.`);
-  };
-
-  const apply = async (
-    { cluster, context }: Pass,
-    resource: Resource,
-    object: Child,
-    live: KubeObject | undefined,
-  ): Promise<KubeObject> => {
-    const { change, object: applied } = await applier.apply(
-      resource,
-      object,
-      live,
-      cluster.metadata.uid,
-      context.signal,
-    );
-    if (change !== 'none')
-      context.log.debug('Applied', { kind: resource.kind, name: object.metadata.name, change });
-    note(cluster, object, change);
-    return applied;
-  };
-
-  const liveOf = (resource: Resource, object: Child): KubeObject | undefined =>
-    caches.children
-      .get(resource.kind)
-      ?.get(`${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`);
-
-  const prune = async (pass: Pass, wanted: readonly WantedChild[]): Promise<void> => {
-    const { cluster, key, context } = pass;
-    const names = new Set(
-      wanted.map(({ resource, object }) => `${resource.kind}/${object.metadata.name ?? ''}`),
-    );
-    for (const resource of optionalResources) {
-      if (!(await isServed(resource, context.signal))) continue;
-      const present = monitoringResources.has(resource)
-        ? await monitoringObject(pass, resource)
-        : (caches.children.get(resource.kind)?.byIndex(indexes.cluster, key) ?? []);
-      for (const object of present) {
-        const { name = '', namespace, uid } = object.metadata;
-        if (names.has(`${resource.kind}/${name}`) || !ownedBy(object, cluster.metadata.uid)) continue;
-        await failpoints.hit(`before prune ${resource.kind}`);
-        await client
-          .delete(resource, { name, namespace }, { uid, signal: context.signal })
-          .catch((error: unknown) => {
-            if (!isNotFound(error)) throw error;
-          });
-        tell(cluster, 'Normal', 'Pruned', `${resource.kind} ${name} is no longer needed and was deleted.`);
-      }
-    }
-  };
-
-  const monitoringObject = async (
-    { cluster, context }: Pass,
-    resource: Resource,
-  ): Promise<readonly KubeObject[]> => {
-    try {
-      const { namespace } = cluster.metadata;
-      const name = namesOf(cluster).serviceMonitor;
-      return [await client.get(resource, { name, namespace }, { signal: context.signal })];
-    } catch (error) {
-      if (isNotFound(error)) return [];
-      throw error;
-    }
-  };
+  const tell = (cluster: OllamaCluster, reason: EventReason, note: string): void =>
+    events.record(cluster, { type: 'Normal', reason, note });
 
   const applyStorage = async (
     { cluster, statefulSet, context }: Pass,
@@ -267,13 +172,11 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       Math.max(replicas, statefulSet?.spec?.replicas ?? 0),
       clock.now(),
     );
-    const liveSecrets = new Map(
-      Object.values(secretsNow).flatMap((secret) =>
-        secret === undefined ? [] : [[secret.metadata.name, secret] as const],
-      ),
-    );
+    const liveSecrets = new Map<string | undefined, KubeObject>();
+    for (const secret of Object.values(secretsNow) as (KubeObject | undefined)[])
+      if (secret !== undefined) liveSecrets.set(secret.metadata.name, secret);
     for (const secret of credentials.secrets)
-      await apply(pass, resources.secret, secret, liveSecrets.get(secret.metadata.name));
+      await writer.apply(pass, resources.secret, secret, liveSecrets.get(secret.metadata.name));
 
     const input: DesiredInput = {
       cluster,
@@ -283,67 +186,44 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       operatorNamespace: options.operatorNamespace,
       modelClaims: [...new Set(pass.models.flatMap(({ spec }) => spec.source.pvc?.claimName ?? []))].sort(),
       certificateEpoch: credentials.epoch,
+      digest,
       replicas,
     };
-    const known = new Map<Resource, boolean>();
-    for (const resource of monitoringResources) known.set(resource, await isServed(resource, signal));
-    const wanted = children(input, (resource) => known.get(resource) ?? true);
-    for (const { resource, object } of wanted) await apply(pass, resource, object, liveOf(resource, object));
-    await prune(pass, wanted);
+    await writer.applyAll(pass, input);
     await applyStorage(pass, storage);
 
     const hash = templateHash(input);
     const rollout = rolloutOf(pass, hash, replicas);
     const before = statefulSet?.spec?.replicas;
-    const applied = await apply(
+    const applied = await writer.apply(
       pass,
       resources.statefulSet,
       statefulSetOf(input, rollout.partition),
       statefulSet,
     );
     if (before !== undefined && before !== replicas)
-      tell(
-        cluster,
-        'Normal',
-        before < replicas ? 'ScalingUp' : 'ScalingDown',
-        `${before} agents become ${replicas}.`,
-      );
+      tell(cluster, before < replicas ? 'ScalingUp' : 'ScalingDown', `${before} agents become ${replicas}.`);
     if (
       statefulSet !== undefined &&
       rollout.partition === replicas &&
       applied.metadata.generation !== statefulSet.metadata.generation
     )
-      tell(cluster, 'Normal', 'RollingOut', 'The agents are restarted one by one with a new template.');
+      tell(cluster, 'RollingOut', 'The agents are restarted one by one with a new template.');
     return { rollout, replicasNow: replicas, operator: credentials.operator };
   };
 
-  /** Which revision the content has: a new one when it differs from what was given before, or agents know better. */
   const revisionOf = (
-    pass: Pass,
-    content: DesiredContent,
+    { cluster, reports }: Pass,
+    hash: string,
   ): NonNullable<OllamaClusterStatus['desiredState']> => {
-    const hash = contentHash(content);
-    const cachedState = pass.cluster.status?.desiredState;
-    const written = given.get(pass.cluster.metadata.uid);
-    const before =
-      written !== undefined && written.revision >= (cachedState?.revision ?? 0) ? written : cachedState;
-    const reported = [...pass.reports.values()].flatMap(({ status }) =>
-      status === undefined ? [] : [status],
+    const cached = cluster.status?.desiredState;
+    const written = given.get(cluster.metadata.uid);
+    const before = written !== undefined && written.revision >= (cached?.revision ?? 0) ? written : cached;
+    return decideRevision(
+      hash,
+      before,
+      [...reports.values()].flatMap(({ status }) => (status === undefined ? [] : [status])),
     );
-    const newest = Math.max(
-      firstRevision - 1,
-      before?.revision ?? 0,
-      ...reported.map((s) => s.catalogRevision),
-    );
-    const disagree = reported.some(
-      (status) =>
-        status.catalogRevision > (before?.revision ?? 0) ||
-        (status.catalogRevision === before?.revision &&
-          status.catalogHash !== undefined &&
-          status.catalogHash !== before.hash),
-    );
-    if (before !== undefined && before.hash === hash && !disagree) return before;
-    return { revision: newest + 1, hash };
   };
 
   const writeStatus = async (
@@ -367,37 +247,13 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     await failpoints.hit('after status OllamaCluster');
   };
 
-  const announce = (cluster: OllamaCluster, status: OllamaClusterStatus): void => {
-    const find = (from: OllamaClusterStatus | undefined, type: string) =>
-      from?.conditions?.find((condition) => condition.type === type);
-    const was = (type: string) => find(cluster.status, type);
-    const is = (type: string) => find(status, type);
-    const degraded = is('Degraded');
-    if (degraded?.status === 'True' && was('Degraded')?.reason !== degraded.reason)
-      tell(
-        cluster,
-        'Warning',
-        degraded.reason === 'NameConflict' ? 'NameConflict' : 'Degraded',
-        `${degraded.reason}: ${degraded.message}`,
-      );
-    if (degraded?.status === 'False' && was('Degraded')?.status === 'True')
-      tell(cluster, 'Normal', 'Recovered', 'Nothing needs attention any more.');
-    if (is('Available')?.status === 'True' && was('Available')?.status !== 'True')
-      tell(cluster, 'Normal', 'Available', is('Available')?.message ?? '');
-    const rolled = was('Progressing')?.reason;
-    if ((rolled === 'RollingOut' || rolled === 'RolloutBlocked') && is('Progressing')?.reason === 'Settled')
-      tell(cluster, 'Normal', 'RolledOut', 'All agents run the new template.');
-    if (is('Paused')?.status === 'True' && was('Paused')?.status !== 'True')
-      tell(cluster, 'Normal', 'Paused', is('Paused')?.message ?? '');
-  };
-
   return async (key, context) => {
     const cluster = caches.clusters.get(key);
     if (cluster === undefined) {
       observer.forget(key);
       const uid = uids.get(key);
       if (uid !== undefined) {
-        applier.forget(uid);
+        writer.forget(uid);
         given.delete(uid);
       }
       uids.delete(key);
@@ -430,7 +286,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
         failure = failureOf(error);
         context.log.warn('Not brought about', { reason: failure.reason, detail: failure.message });
       }
-    const desiredState = paused ? cluster.status?.desiredState : revisionOf(pass, content);
+    const desiredState = paused ? cluster.status?.desiredState : revisionOf(pass, contentHash(content));
     const nowMs = clock.now();
     const status = clusterStatus({
       cluster,
@@ -450,7 +306,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     });
     await writeStatus(cluster, status, context.signal);
     if (desiredState !== undefined) given.set(cluster.metadata.uid, desiredState);
-    announce(cluster, status);
+    for (const transition of clusterTransitions(cluster.status, status)) events.record(cluster, transition);
 
     // After the status: a revision that was given away must never be given to other content.
     if (brought !== undefined && desiredState !== undefined)

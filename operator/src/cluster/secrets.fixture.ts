@@ -18,7 +18,7 @@ export const none: SecretsNow = {
 };
 
 export const named = (secrets: readonly KubeObject[], name: string): Secret | undefined =>
-  secrets.find(({ metadata }) => metadata.name === name) as Secret | undefined;
+  secrets.find(({ metadata }) => metadata.name === name);
 
 /** The Secrets as they are read once they have been applied. */
 export const applied = (made: Credentials, more: Partial<SecretsNow> = {}): SecretsNow => ({

@@ -1,8 +1,7 @@
-import { clientName, type ModelPlan } from '../agents/desired-state.ts';
 import type { AgentReport } from '../agents/observer.ts';
 
 /** Whether an agent said, when last heard, that it can serve a model. */
-export const holdsReady = (report: AgentReport | undefined, model: string): boolean =>
+const holdsReady = (report: AgentReport | undefined, model: string): boolean =>
   report?.status?.models.some(({ name, state }) => name === model && state === 'ready') === true;
 
 /** Names of agents that can serve a model, among those that are ready themselves. */
@@ -14,7 +13,3 @@ export const holdersOf = (
   [...reports.values()]
     .filter((report) => readyAgents.has(report.name) && holdsReady(report, model))
     .map(({ name }) => name);
-
-/** Names for clients of the models that agents are told of. */
-export const plannedNames = (plans: readonly ModelPlan[]): readonly string[] =>
-  plans.flatMap(({ spec, model }) => (spec === undefined ? [] : [clientName(model)]));

@@ -73,13 +73,13 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
       from?.conditions?.find(({ type }) => type === 'Ready');
     const [was, is] = [of(model.status), of(status)];
     if (is?.status === 'True' && was?.status !== 'True')
-      events.record(model as unknown as KubeObject, {
+      events.record(model, {
         type: 'Normal',
         reason: 'ModelReady',
         note: is.message,
       });
     if (status.phase === 'Failed' && (model.status?.phase !== 'Failed' || was?.message !== is?.message))
-      events.record(model as unknown as KubeObject, {
+      events.record(model, {
         type: 'Warning',
         reason: 'ModelFailed',
         note: status.lastError ?? is?.message ?? '',

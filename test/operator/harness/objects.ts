@@ -112,7 +112,8 @@ export class Objects {
 
   async create(object: {
     readonly kind: string;
-    readonly metadata: { readonly namespace?: string };
+    readonly metadata: { readonly name?: string; readonly namespace?: string; readonly labels?: object };
+    readonly [field: string]: unknown;
   }): Promise<KubeObject> {
     const path = pathOf(object.kind, object.metadata.namespace);
     const { status, text } = await this.#client.request('POST', path, object);

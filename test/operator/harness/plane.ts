@@ -64,7 +64,7 @@ export const startPlane = async (): Promise<Plane> => {
       objects,
       kubectl,
       namespace: async (name, labels = {}) => {
-        await objects.create({ kind: 'Namespace', metadata: { name, labels } } as never);
+        await objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
         return name;
       },
       operator: async (options = {}) => {

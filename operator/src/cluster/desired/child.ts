@@ -3,9 +3,7 @@ import type { KubeObject } from '../../kube/index.ts';
 import { controllerReference } from '../../runtime/index.ts';
 
 /** An object that the operator makes for a cluster: its kind decides what else it has. */
-export interface Child extends KubeObject {
-  readonly [field: string]: unknown;
-}
+export type Child = KubeObject & Readonly<Record<string, unknown>>;
 
 /** What every builder is given. Builders are pure: the same input gives the same object. */
 export interface DesiredInput {
@@ -23,6 +21,8 @@ export interface DesiredInput {
   readonly certificateEpoch: string;
   /** Further agents that must have certificates: those a scale-down has not removed yet. */
   readonly replicas: number;
+  /** A short digest of a text, the same each time. */
+  readonly digest: (text: string) => string;
 }
 
 export const selectorLabels = (cluster: OllamaCluster): Readonly<Record<string, string>> => ({

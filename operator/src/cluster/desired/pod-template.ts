@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { annotations, ports } from '@ollamamax/api';
 import { childLabels, namesOf, selectorLabels, type DesiredInput } from './child.ts';
 import { configKey, configMap, paths, servesHttps } from './config-map.ts';
 
 /** Name of the container; people need it for `kubectl logs -c`. */
-export const containerName = 'agent';
+const containerName = 'agent';
 export const dataVolume = 'data';
 
 /** Longest time between the end of the grace time and the end of the process. */
@@ -18,10 +17,7 @@ export const imageOf = ({ cluster, defaultImage }: DesiredInput): string =>
 
 /** Changes with everything that agents read only at their start. */
 export const configHash = (input: DesiredInput): string =>
-  createHash('sha256')
-    .update(JSON.stringify([configMap(input).data, input.certificateEpoch]))
-    .digest('hex')
-    .slice(0, 16);
+  input.digest(JSON.stringify([configMap(input).data, input.certificateEpoch]));
 
 const resourcesOf = ({ cluster: { spec } }: DesiredInput): object => {
   if (spec.gpu === undefined) return spec.resources;
@@ -50,7 +46,7 @@ const probe = (path: string, times: object): object => ({
   ...times,
 });
 
-const mounts = ({ cluster, modelClaims }: DesiredInput): object[] => [
+const mounts = ({ cluster, modelClaims, digest }: DesiredInput): object[] => [
   { name: dataVolume, mountPath: paths.data },
   { name: 'tmp', mountPath: '/tmp' },
   { name: 'config', mountPath: paths.config, readOnly: true },
@@ -61,7 +57,7 @@ const mounts = ({ cluster, modelClaims }: DesiredInput): object[] => [
   ...(servesHttps(cluster) ? [{ name: 'api-tls', mountPath: paths.apiTls, readOnly: true }] : []),
   ...(cluster.spec.auth.enabled ? [{ name: 'auth', mountPath: paths.auth, readOnly: true }] : []),
   ...modelClaims.map((claim) => ({
-    name: claimVolume(claim),
+    name: claimVolume(claim, digest),
     mountPath: `${paths.claims}/${claim}`,
     readOnly: true,
   })),
@@ -69,10 +65,9 @@ const mounts = ({ cluster, modelClaims }: DesiredInput): object[] => [
 ];
 
 /** Volume names are shorter than names of claims may be. */
-const claimVolume = (claim: string): string =>
-  `model-${createHash('sha256').update(claim).digest('hex').slice(0, 12)}`;
+const claimVolume = (claim: string, digest: DesiredInput['digest']): string => `model-${digest(claim)}`;
 
-const volumes = ({ cluster, modelClaims }: DesiredInput): object[] => {
+const volumes = ({ cluster, modelClaims, digest }: DesiredInput): object[] => {
   const { spec } = cluster;
   const names = namesOf(cluster);
   return [
@@ -90,7 +85,7 @@ const volumes = ({ cluster, modelClaims }: DesiredInput): object[] => {
       : []),
     ...(spec.auth.enabled ? [{ name: 'auth', secret: { secretName: names.auth, defaultMode: 0o440 } }] : []),
     ...modelClaims.map((claim) => ({
-      name: claimVolume(claim),
+      name: claimVolume(claim, digest),
       persistentVolumeClaim: { claimName: claim, readOnly: true },
     })),
     ...(spec.pod.volumes ?? []),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { apiGroup } from '@ollamamax/api';
 import { child, childLabels, namesOf, selectorLabels, type Child, type DesiredInput } from './child.ts';
 import { dataVolume, podTemplate } from './pod-template.ts';
@@ -7,11 +6,7 @@ import { dataVolume, podTemplate } from './pod-template.ts';
 export const templateHashAnnotation = `${apiGroup}/template-hash`;
 
 /** Hash of the template that the input asks for. */
-export const templateHash = (input: DesiredInput): string =>
-  createHash('sha256')
-    .update(JSON.stringify(podTemplate(input)))
-    .digest('hex')
-    .slice(0, 16);
+export const templateHash = (input: DesiredInput): string => input.digest(JSON.stringify(podTemplate(input)));
 
 /**
  * The agents. Pods start and stop in parallel; which of them get a new template is decided by `partition`, which the
