@@ -72,6 +72,26 @@ describe('a cluster of three agents', () => {
       models: { total: 1, ready: 1 },
       endpoint: `http://demo.${space.name}.svc:8080`,
     });
+    const reasons = (one: typeof cluster | typeof model) =>
+      Object.fromEntries(one.status?.conditions?.map(({ type, reason }) => [type, reason]) ?? []);
+    expect(reasons(cluster)).toEqual({
+      Ready: 'AllGood',
+      Available: 'AgentsServing',
+      QuorumReady: 'MajorityReady',
+      StorageReady: 'Bound',
+      ModelsReady: 'AllReady',
+      Progressing: 'Settled',
+      Degraded: 'AsExpected',
+      Paused: 'NotPaused',
+    });
+    expect(reasons(model)).toEqual({
+      Ready: 'Serving',
+      Resolved: 'Accepted',
+      Downloaded: 'AllVerified',
+      Replicated: 'EnoughReplicas',
+    });
+    const events = (await space.events()).map(({ reason }) => reason);
+    expect(events).toEqual(expect.arrayContaining(['Created', 'Available', 'ModelReady']));
     const nodes = cluster.status?.agents?.map(({ node }) => node);
     expect(new Set(nodes)).toEqual(new Set(['node-1', 'node-2', 'node-3']));
     const table = await space.kubectl(['get', 'oc,om']);
@@ -244,6 +264,8 @@ describe('a cluster of three agents', () => {
       (one) => isReady(one) && one.status?.replicas === 3,
     );
     expect(three.status?.agents?.map(({ name }) => name)).toEqual(['demo-0', 'demo-1', 'demo-2']);
+    const events = (await space.events()).map(({ reason }) => reason);
+    expect(events).toEqual(expect.arrayContaining(['ScalingUp', 'ScalingDown']));
   }, 400_000);
 
   test('goes when the OllamaCluster is deleted; its volumes stay and are used again', async () => {
