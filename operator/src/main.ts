@@ -13,6 +13,7 @@ const usage = `ollamamax-operator ${version}
 Runs in a pod and is told everything by its environment:
   POD_NAME, POD_NAMESPACE   who it is and where
   WATCH_NAMESPACES          namespaces it looks after, separated by commas; empty: all
+  CLUSTER_READS             true: it may read nodes and StorageClasses although it looks after some namespaces only
   AGENT_IMAGE               image of agents whose OllamaCluster names none
   AGENT_IMAGE_PULL_POLICY   Always, IfNotPresent or Never
   LEADER_ELECTION           true (default) or false

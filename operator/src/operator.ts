@@ -137,10 +137,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const pods = cached<Pod>(resources.pod, { ...ofClusters, transform: slimPod });
   const claims = cached<Claim>(resources.claim, ofClusters);
   const children = cachedChildren.map((resource) => cached(resource, ofClusters));
-  // What belongs to no namespace may be read only where the whole cluster is watched.
-  const clusterWide = settings.watchNamespaces.length === 0;
-  const storageClasses = clusterWide ? cached<StorageClass>(resources.storageClass) : undefined;
-  const nodes = clusterWide ? cached<Node>(resources.node, { transform: slimNode }) : undefined;
+  const storageClasses = settings.clusterReads ? cached<StorageClass>(resources.storageClass) : undefined;
+  const nodes = settings.clusterReads ? cached<Node>(resources.node, { transform: slimNode }) : undefined;
   const caches: Caches = {
     clusters: clusters.store,
     models: models.store,

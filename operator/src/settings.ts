@@ -7,6 +7,8 @@ export interface OperatorSettings {
   readonly namespace: string;
   /** Empty: all. */
   readonly watchNamespaces: readonly string[];
+  /** Whether it may read what belongs to no namespace: nodes and StorageClasses. */
+  readonly clusterReads: boolean;
   readonly agentImage: string;
   readonly agentImagePullPolicy: string | undefined;
   readonly leaderElection: boolean;
@@ -71,6 +73,8 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
     podName: value('POD_NAME', 'ollamamax-operator'),
     namespace: value('POD_NAMESPACE', 'default'),
     watchNamespaces,
+    clusterReads:
+      watchNamespaces.length === 0 || oneOf('CLUSTER_READS', ['true', 'false'], 'false') === 'true',
     agentImage: value('AGENT_IMAGE', `ollamamax-agent:${version}`),
     agentImagePullPolicy:
       pullPolicy === undefined || pullPolicy === ''

@@ -210,6 +210,7 @@ describe('the Deployment', () => {
       POD_NAME: undefined,
       POD_NAMESPACE: undefined,
       WATCH_NAMESPACES: '',
+      CLUSTER_READS: 'false',
       AGENT_IMAGE: `ollamamax-agent:${version}`,
       AGENT_IMAGE_PULL_POLICY: 'IfNotPresent',
       LEADER_ELECTION: 'true',
@@ -247,7 +248,11 @@ describe('the Deployment', () => {
       imagePullSecrets: [{ name: 'registry' }],
       terminationGracePeriodSeconds: 60,
       nodeSelector: { disk: 'ssd' },
-      tolerations: [{ key: 'infra', operator: 'Exists' }],
+      tolerations: [
+        { key: 'node.kubernetes.io/not-ready', tolerationSeconds: 20 },
+        { key: 'node.kubernetes.io/unreachable', tolerationSeconds: 20 },
+        { key: 'infra', operator: 'Exists' },
+      ],
       topologySpreadConstraints: [{ topologyKey: 'rack' }],
       priorityClassName: 'infra',
       containers: [

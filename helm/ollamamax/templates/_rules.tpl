@@ -7,8 +7,11 @@ spec names, and those that it has made.
 {{/* In each namespace that it looks after. */}}
 {{- define "ollamamax.rules.watched" -}}
 - apiGroups: [ollamamax.io]
-  resources: [ollamaclusters, ollamamodels]
-  verbs: [get, list, watch, patch]
+  resources: [ollamaclusters]
+  verbs: [list, watch]
+- apiGroups: [ollamamax.io]
+  resources: [ollamamodels]
+  verbs: [list, watch, patch]
 - apiGroups: [ollamamax.io]
   resources: [ollamaclusters/status, ollamamodels/status]
   verbs: [patch]
@@ -21,17 +24,17 @@ spec names, and those that it has made.
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services, configmaps, serviceaccounts]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, patch, delete]
+  verbs: [get, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, patch]
-- apiGroups: ["", events.k8s.io]
+  verbs: [list, watch, patch]
+- apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
 - apiGroups: [networking.k8s.io]
@@ -42,22 +45,22 @@ spec names, and those that it has made.
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [monitoring.coreos.com]
   resources: [servicemonitors, prometheusrules]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 {{- end }}
 
 {{/* Of what belongs to no namespace. */}}
 {{- define "ollamamax.rules.clusterReads" -}}
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [nodes]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end }}
 
 {{/* In its own namespace: the lease of the one that acts. */}}
 {{- define "ollamamax.rules.own" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, create, update, patch]
+  verbs: [get, create, update]
 {{- end }}
