@@ -226,6 +226,7 @@ describe('the Deployment', () => {
       POD_NAME: undefined,
       POD_NAMESPACE: undefined,
       WATCH_NAMESPACES: 'a,b',
+      CLUSTER_READS: 'false',
       AGENT_IMAGE: 'registry.example.com/agent:9.9.9',
       AGENT_IMAGE_PULL_POLICY: 'Never',
       LEADER_ELECTION: 'true',

@@ -46,5 +46,8 @@ export async function installIngressController(
 export async function installMonitoringKinds(kubeconfig: string): Promise<void> {
   const folder = ['-f', manifest('monitoring')];
   await kubectl(kubeconfig, ['apply', '--server-side', ...folder]);
-  await kubectl(kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', ...folder]);
+  // Right after its creation a definition has no conditions, and kubectl takes that for an error.
+  await until('the kinds are established', () =>
+    kubectl(kubeconfig, ['wait', '--for=condition=Established', '--timeout=30s', ...folder]),
+  );
 }
