@@ -54,7 +54,7 @@ export async function startCluster(
     const ours = existsSync(cluster.kubeconfig) && realpathSync(given) === realpathSync(cluster.kubeconfig);
     return ours ? clusterOfNodes(cluster, unblockApiServer) : foreignCluster(given);
   }
-  await removeControlPlanes({ all: false });
+  await removeControlPlanes();
   try {
     await cluster.start({
       nodes: options.nodes ?? 3,

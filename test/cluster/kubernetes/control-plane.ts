@@ -42,7 +42,7 @@ export interface ControlPlane {
 export async function startControlPlane(): Promise<ControlPlane> {
   const missing = missingForControlPlane();
   if (missing !== undefined) throw new Error(missing);
-  await removeControlPlanes({ all: false });
+  await removeControlPlanes();
   const folder = newControlPlaneFolder();
   const stop = () => removeFolder(folder);
   const daemons = new ControlPlaneDaemons({ folder, address: '127.0.0.1', nodeGraceSeconds: 20 });

@@ -54,13 +54,13 @@ export function newControlPlaneFolder(): string {
   return mkdtempSync(join(cache, `control-plane-${pid}-${startTime}-`));
 }
 
-/** Ends control planes whose process is gone; all with `all`. */
-export async function removeControlPlanes({ all }: { readonly all: boolean }): Promise<void> {
+/** Ends control planes whose process is gone. */
+export async function removeControlPlanes(): Promise<void> {
   if (!existsSync(cache)) return;
   for (const name of readdirSync(cache)) {
     const [, pid, startTime] = /^control-plane-(\d+)-(\d+)-/.exec(name) ?? [];
     if (pid === undefined || startTime === undefined) continue;
-    if (all || !isAlive({ pid: Number(pid), startTime })) await removeFolder(join(cache, name));
+    if (!isAlive({ pid: Number(pid), startTime })) await removeFolder(join(cache, name));
   }
 }
 

@@ -69,7 +69,7 @@ async function down(abandoned: boolean): Promise<void> {
   if (abandoned) await cluster.stopUnlessTaken();
   else await cluster.stop();
   // Those of living tests are theirs to end.
-  await removeControlPlanes({ all: false });
+  await removeControlPlanes();
 }
 
 async function load(): Promise<void> {
