@@ -36,7 +36,12 @@ COPY scripts/docker-compile-cache.mjs scripts/docker-warm-operator.mjs scripts/
 # Starts the operator as far as it gets without a cluster, as the user it will have: what it compiles stays in the
 # image, and an image that cannot start is not built.
 RUN ["node", "scripts/docker-warm-operator.mjs", "/app/.cache/node-compile"]
-ENV NODE_COMPILE_CACHE=/app/.cache/node-compile
+# Memory that was used for a moment goes back to the system: without these an operator of 100 clusters holds twice
+# what it needs. Its heap has 75 MB in use then; NODE_OPTIONS may be set anew for far more.
+ENV NODE_COMPILE_CACHE=/app/.cache/node-compile \
+    MALLOC_ARENA_MAX=1 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
+    NODE_OPTIONS="--max-old-space-size=192 --max-semi-space-size=4"
 
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -19,7 +19,7 @@ Runs in a pod and is told everything by its environment:
   LEADER_ELECTION           true (default) or false
   METRICS_LISTEN            metrics and probes, default 0.0.0.0:8080
   CLUSTER_DOMAIN            domain of the cluster's DNS, default cluster.local
-  CONCURRENCY               reconciles at a time, default 4
+  CONCURRENCY               reconciles at a time, default 8
   LOG_LEVEL, LOG_FORMAT     debug, info, warn or error; json or text
   KUBECONFIG                outside of a cluster: path of a kubeconfig
 `;

@@ -23,7 +23,7 @@ describe('readSettings', () => {
     leaderElection: true,
     metricsListen: { host: '0.0.0.0', port: 8080 },
     clusterDomain: 'cluster.local',
-    concurrency: 4,
+    concurrency: 8,
     kubeconfig: undefined,
     log: { level: 'info', format: 'json' },
     failpoints: '',

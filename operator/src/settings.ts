@@ -65,7 +65,7 @@ export const readSettings = (env: Readonly<Record<string, string | undefined>>):
   const port = Number(listen?.[2] ?? Number.NaN);
   if (!(port >= 0 && port <= 65535))
     problems.push('METRICS_LISTEN must be HOST:PORT, for example 0.0.0.0:8080.');
-  const concurrency = Number(value('CONCURRENCY', '4'));
+  const concurrency = Number(value('CONCURRENCY', '8'));
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 64)
     problems.push('CONCURRENCY must be a whole number from 1 to 64.');
   const pullPolicy = env.AGENT_IMAGE_PULL_POLICY;

@@ -20,7 +20,7 @@ const allOn: RenderOptions = {
     },
     agentImage: { repository: 'registry.example.com/agent', tag: '9.9.9', pullPolicy: 'Never' },
     imagePullSecrets: [{ name: 'registry' }],
-    concurrency: 8,
+    concurrency: 12,
     clusterDomain: 'example.internal',
     log: { level: 'debug', format: 'text' },
     crds: { keep: false },
@@ -141,7 +141,7 @@ describe.each(Object.entries(renders))('the chart %s', (_name, options) => {
             readOnlyRootFilesystem: true,
             capabilities: { drop: ['ALL'] },
           },
-          resources: { requests: { memory: expect.any(String) }, limits: { memory: '256Mi' } },
+          resources: { requests: { memory: expect.any(String) }, limits: { memory: '384Mi' } },
         },
       ],
     });
@@ -218,7 +218,7 @@ describe('the Deployment', () => {
       LOG_LEVEL: 'info',
       LOG_FORMAT: 'json',
       CLUSTER_DOMAIN: 'cluster.local',
-      CONCURRENCY: '4',
+      CONCURRENCY: '8',
     });
     expect(
       await environment({ ...allOn, values: { ...allOn.values, watch: { namespaces: ['a', 'b'] } } }),
@@ -234,7 +234,7 @@ describe('the Deployment', () => {
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'text',
       CLUSTER_DOMAIN: 'example.internal',
-      CONCURRENCY: '8',
+      CONCURRENCY: '12',
       HTTPS_PROXY: 'http://proxy.example.com:3128',
     });
   });
@@ -260,7 +260,7 @@ describe('the Deployment', () => {
         {
           image: `registry.example.com/operator@sha256:${'0'.repeat(64)}`,
           imagePullPolicy: 'Always',
-          resources: { limits: { cpu: 1, memory: '256Mi' } },
+          resources: { limits: { cpu: 1, memory: '384Mi' } },
         },
       ],
     });

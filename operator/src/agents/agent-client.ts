@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:https';
+import { createSecureContext } from 'node:tls';
 import {
   AgentStatus,
   ApiError,
@@ -57,6 +58,8 @@ export const createAgentClient = (
   tls: TlsMaterial,
   port: number = ports.internal,
 ): AgentClient => {
+  // Once: parsing certificates anew for each connection costs more than the handshake.
+  const secureContext = createSecureContext(secureContextOptions(tls));
   const agents = new Map<string, Agent>();
   // One per agent: Node keeps no connection whose request brought a check of its own.
   const agentFor = (name: string): Agent => {
@@ -66,7 +69,7 @@ export const createAgentClient = (
       keepAlive: true,
       maxSockets: 2,
       maxCachedSessions: 0,
-      ...secureContextOptions(tls),
+      secureContext,
       checkServerIdentity: expectIdentity((identity) => identity === agentIdentity(cluster, name)),
     });
     agents.set(name, made);

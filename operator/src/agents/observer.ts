@@ -50,6 +50,8 @@ interface Known {
   readonly ip: string;
   /** Monotonic time of its last answer, before that of the first question. */
   readonly heardAt: number;
+  /** Monotonic time of the last question. */
+  readonly askedAt: number;
   status: AgentStatus | undefined;
   problem: AgentReport['problem'];
 }
@@ -63,6 +65,9 @@ interface Entry {
   round: Promise<void> | undefined;
   again: boolean;
 }
+
+/** An agent that has been silent for so long is not merely starting. */
+const awayAfterMs = 30_000;
 
 /** Everything but figures that change with every answer. */
 const visible = (known: Known): string => {
@@ -108,7 +113,11 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
     const { ip } = agent;
     const earlier = entry.known.get(agent.name);
     const before = earlier?.ip === ip ? earlier : undefined;
-    const heardAt = before?.heardAt ?? monotonic();
+    const askedAt = monotonic();
+    const heardAt = before?.heardAt ?? askedAt;
+    // One that has been away for a while is asked less often: connections that fail cost, too.
+    const away = before?.problem?.kind === 'unreachable' && askedAt - heardAt > awayAfterMs;
+    if (away && askedAt - before.askedAt < idleMs) return;
     let status = before?.status;
     try {
       status = await client.status(agent);
@@ -117,12 +126,13 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
         await client.push(agent, wanted);
         status = await client.status(agent);
       }
-      entry.known.set(agent.name, { ip, status, problem: undefined, heardAt: monotonic() });
+      entry.known.set(agent.name, { ip, status, problem: undefined, askedAt, heardAt: monotonic() });
     } catch (error) {
       const refused = isApiError(error) && error.code !== 'agent_unreachable';
       entry.known.set(agent.name, {
         ip,
         status,
+        askedAt,
         problem: { kind: refused ? 'refused' : 'unreachable', message: messageOf(error) },
         heardAt: refused ? monotonic() : heardAt,
       });

@@ -67,19 +67,19 @@ export class Applier {
   }
 
   /**
-   * @param live the object as it is now, if a cache or a read knows it
+   * @param live the object as it is now; null when it is known not to be there, undefined when nobody knows
    * @throws NameConflictError, KubeError
    */
   async apply(
     resource: Resource,
     wanted: Child,
-    live: KubeObject | undefined,
+    live: KubeObject | null | undefined,
     ownerUid: string,
     signal: AbortSignal,
   ): Promise<{ readonly change: Change; readonly object: KubeObject }> {
     const { name = '', namespace = '' } = wanted.metadata;
     // Caches know only what carries our labels: what they do not know may still be there.
-    const now = live ?? (await this.#read(resource, name, namespace, signal));
+    const now = live === null ? undefined : (live ?? (await this.#read(resource, name, namespace, signal)));
     if (now !== undefined && !ownedBy(now, ownerUid)) throw new NameConflictError(resource.kind, name);
     const key = `${resource.kind} ${namespace}/${name} ${ownerUid}`;
     const text = JSON.stringify(wanted);

@@ -48,8 +48,8 @@ export class ChildWriter {
     { cluster, context }: Writing,
     resource: Resource,
     object: Child,
-    live: KubeObject | undefined,
-  ): Promise<KubeObject> {
+    live: KubeObject | null | undefined,
+  ): Promise<{ readonly changed: boolean; readonly object: KubeObject }> {
     const { signal, log } = context;
     const { change, object: applied } = await this.#applier.apply(
       resource,
@@ -58,7 +58,7 @@ export class ChildWriter {
       cluster.metadata.uid,
       signal,
     );
-    if (change === 'none') return applied;
+    if (change === 'none') return { changed: false, object: applied };
     const what = `${resource.kind} ${object.metadata.name ?? ''}`;
     log.debug('Applied', { kind: resource.kind, name: object.metadata.name, change });
     if (change === 'reverted')
@@ -67,9 +67,14 @@ export class ChildWriter {
         reason: 'DriftReverted',
         note: `${what} was changed by somebody; it is set back.`,
       });
-    if (change === 'created')
-      this.#options.events.record(cluster, { type: 'Normal', reason: 'Created', note: `${what} was made.` });
-    return applied;
+    // One of a dozen tells enough: the last one that is made.
+    if (change === 'created' && resource === resources.statefulSet)
+      this.#options.events.record(cluster, {
+        type: 'Normal',
+        reason: 'Created',
+        note: `${what} and what it needs were made.`,
+      });
+    return { changed: true, object: applied };
   }
 
   /** Everything but Secrets and the StatefulSet; what is no longer wanted is deleted. */

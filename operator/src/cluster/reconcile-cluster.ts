@@ -24,7 +24,7 @@ import {
 } from '../runtime/index.ts';
 import { NameConflictError } from './applier.ts';
 import { ChildWriter } from './child-writer.ts';
-import { credentialsOf, readSecrets, ReferenceError } from './credentials.ts';
+import { credentialsOf, readSecrets, ReferenceError, type SecretsNow } from './credentials.ts';
 import type { DesiredInput } from './desired/child.ts';
 import { imageOf } from './desired/pod-template.ts';
 import { claimName, statefulSet as statefulSetOf, templateHash } from './desired/stateful-set.ts';
@@ -83,9 +83,24 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 export const createClusterReconciler = (options: ClusterReconcilerOptions): Reconcile => {
   const { client, caches, observer, events, failpoints, clock } = options;
   const writer = new ChildWriter(options);
+  const knownSecrets = new Map<
+    string,
+    { readonly secrets: SecretsNow; readonly generation: number; readonly at: number }
+  >();
   const uids = new Map<string, string>();
   /** What was written last, by uid: a cache may not have it yet, and a revision must never stand for two contents. */
   const given = new Map<string, NonNullable<OllamaClusterStatus['desiredState']>>();
+
+  /** Read by name each time they may have changed: after a while, and for another generation of the cluster. */
+  const secretsOf = async ({ cluster, context }: Pass): Promise<SecretsNow> => {
+    const { uid, generation } = cluster.metadata;
+    const known = knownSecrets.get(uid);
+    const now = clock.monotonic();
+    if (known?.generation === generation && now - known.at < secretsMs) return known.secrets;
+    const secrets = await readSecrets(client, cluster, context.signal);
+    knownSecrets.set(uid, { secrets, generation, at: now });
+    return secrets;
+  };
 
   const tell = (cluster: OllamaCluster, reason: EventReason, note: string): void =>
     events.record(cluster, { type: 'Normal', reason, note });
@@ -162,10 +177,9 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
 
   /** The writes of a pass, in their order. */
   const bringAbout = async (pass: Pass, storage: StorageFacts): Promise<Brought> => {
-    const { cluster, statefulSet, context } = pass;
-    const { signal } = context;
+    const { cluster, statefulSet } = pass;
     const replicas = replicasOf(pass);
-    const secretsNow = await readSecrets(client, cluster, signal);
+    const secretsNow = await secretsOf(pass);
     const credentials = await credentialsOf(
       cluster,
       secretsNow,
@@ -175,8 +189,11 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     const liveSecrets = new Map<string | undefined, KubeObject>();
     for (const secret of Object.values(secretsNow) as (KubeObject | undefined)[])
       if (secret !== undefined) liveSecrets.set(secret.metadata.name, secret);
-    for (const secret of credentials.secrets)
-      await writer.apply(pass, resources.secret, secret, liveSecrets.get(secret.metadata.name));
+    for (const secret of credentials.secrets) {
+      const live = liveSecrets.get(secret.metadata.name) ?? null;
+      const { changed } = await writer.apply(pass, resources.secret, secret, live);
+      if (changed) knownSecrets.delete(cluster.metadata.uid);
+    }
 
     const input: DesiredInput = {
       cluster,
@@ -195,7 +212,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     const hash = templateHash(input);
     const rollout = rolloutOf(pass, hash, replicas);
     const before = statefulSet?.spec?.replicas;
-    const applied = await writer.apply(
+    const { object: applied } = await writer.apply(
       pass,
       resources.statefulSet,
       statefulSetOf(input, rollout.partition),
@@ -255,6 +272,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       if (uid !== undefined) {
         writer.forget(uid);
         given.delete(uid);
+        knownSecrets.delete(uid);
       }
       uids.delete(key);
       return undefined;
@@ -284,6 +302,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
         // From fresh state at once: says nothing of the cluster.
         if (isConflict(error) || context.signal.aborted) throw error;
         failure = failureOf(error);
+        knownSecrets.delete(cluster.metadata.uid);
         context.log.warn('Not brought about', { reason: failure.reason, detail: failure.message });
       }
     const desiredState = paused ? cluster.status?.desiredState : revisionOf(pass, contentHash(content));

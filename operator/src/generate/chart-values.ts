@@ -146,7 +146,7 @@ export const chartValues: Readonly<Record<string, ChartValue | ChartSection>> = 
       ),
     },
   },
-  concurrency: whole('Objects that are worked on at a time.', 4, [1, 64]),
+  concurrency: whole('Objects that are worked on at a time.', 8, [1, 64]),
   clusterDomain: text('DNS domain of the Kubernetes cluster.', 'cluster.local', {
     minLength: 1,
     maxLength: 253,
@@ -198,7 +198,7 @@ export const chartValues: Readonly<Record<string, ChartValue | ChartSection>> = 
     type: 'object',
     description:
       'CPU and memory of the operator. No limit on CPU: it is idle most of the time, and a limit would slow down its start.',
-    default: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '256Mi' } },
+    default: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '384Mi' } },
     properties: { requests: amounts, limits: amounts, claims: { type: 'array' } },
     additionalProperties: false,
   },

@@ -35,6 +35,10 @@ export const startOperator = async (plane: Plane, signal: AbortSignal): Promise<
         METRICS_LISTEN: '127.0.0.1:0',
         // Nothing runs it: the nodes only say that they do.
         AGENT_IMAGE: 'registry.example/agent:1',
+        // As the image has them, see Dockerfile.
+        MALLOC_ARENA_MAX: '1',
+        MALLOC_MMAP_THRESHOLD_: '131072',
+        NODE_OPTIONS: '--max-old-space-size=192 --max-semi-space-size=4',
       },
     }),
   );
