@@ -63,8 +63,9 @@ interface Failure {
   readonly error: Error | undefined;
 }
 
-/** Secrets are not watched: changes are found by looking. */
+/** Secrets are not watched: changes are found by looking, this often, and not more often than that. */
 const secretsMs = 60_000;
+const freshMs = 15_000;
 const failureMs = 15_000;
 const waitingMs = 20_000;
 
@@ -85,20 +86,21 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
   const writer = new ChildWriter(options);
   const knownSecrets = new Map<
     string,
-    { readonly secrets: SecretsNow; readonly generation: number; readonly at: number }
+    { readonly secrets: SecretsNow; readonly wish: string; readonly at: number }
   >();
   const uids = new Map<string, string>();
   /** What was written last, by uid: a cache may not have it yet, and a revision must never stand for two contents. */
   const given = new Map<string, NonNullable<OllamaClusterStatus['desiredState']>>();
 
-  /** Read by name each time they may have changed: after a while, and for another generation of the cluster. */
+  /** Read by name, but not in each of the many passes of a roll: again after a while, or when somebody asks for something. */
   const secretsOf = async ({ cluster, context }: Pass): Promise<SecretsNow> => {
-    const { uid, generation } = cluster.metadata;
+    const { uid, generation, annotations: notes } = cluster.metadata;
+    const wish = JSON.stringify([generation, notes]);
     const known = knownSecrets.get(uid);
     const now = clock.monotonic();
-    if (known?.generation === generation && now - known.at < secretsMs) return known.secrets;
+    if (known?.wish === wish && now - known.at < freshMs) return known.secrets;
     const secrets = await readSecrets(client, cluster, context.signal);
-    knownSecrets.set(uid, { secrets, generation, at: now });
+    knownSecrets.set(uid, { secrets, wish, at: now });
     return secrets;
   };
 
