@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { clusterConditions, eventReasons, modelConditions } from '@ollamamax/api';
+import { clusterConditions, eventReasons, modelConditions, type ConditionText } from '@ollamamax/api';
 import { root } from '../../scripts/bootstrap.mjs';
 
 const table = readFileSync(join(root, 'docs/condition-tests.md'), 'utf8');
@@ -21,7 +21,7 @@ const rows = table.split('\n## ').flatMap((section) => {
 const listed = [
   ...Object.entries({ OllamaCluster: clusterConditions, OllamaModel: modelConditions }).flatMap(
     ([kind, conditions]) =>
-      Object.entries(conditions).flatMap(([type, { reasons }]) =>
+      Object.entries<ConditionText>(conditions).flatMap(([type, { reasons }]) =>
         Object.keys(reasons).map((reason) => `${kind} ${type} ${reason}`),
       ),
   ),
