@@ -62,7 +62,8 @@ test('an upgrade with everything on keeps what serves; a value that is unknown i
     '--set=networkPolicy.enabled=true',
     '--set=log.level=debug',
   );
-  expect(await podsOfOperator()).toHaveLength(2);
+  // The old one takes a moment to go.
+  await until('two operators run', async () => (await podsOfOperator()).length === 2);
   await expect(upgrade('--set=replica=3')).rejects.toThrow(/replica/);
   await space.apply(clusterObject('demo', { replicas: 2, auth: { enabled: false } }));
   await space.untilCluster('the new operators act', (one) => isReady(one) && one.status?.readyReplicas === 2);
