@@ -68,6 +68,11 @@ export class TemplateRenderer {
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
     });
     worker.unref();
+    // A thread that was given up may still run out of memory before it is gone: an error that nobody
+    // hears would end the runner and every answer in it.
+    worker.on('error', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
     return worker;
   }
 }
