@@ -25,4 +25,6 @@ export interface Caches {
   /** Undefined where the operator may not read what belongs to no namespace. */
   readonly storageClasses: Store<StorageClass> | undefined;
   readonly nodes: Store<Node> | undefined;
+  /** Node that a pod was last seen on, by `namespace/name`: a pod of the same name may follow it. */
+  readonly lastNodes: ReadonlyMap<string, string>;
 }

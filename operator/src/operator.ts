@@ -34,6 +34,7 @@ import {
   unlessStatusOnly,
   type Controller,
   type Failpoints,
+  type Hurry,
   type Informer,
   type InformerOptions,
 } from './runtime/index.ts';
@@ -67,6 +68,12 @@ const cachedChildren = [
 
 const lease = 'ollamamax-operator';
 const startTimeoutMs = 90_000;
+/**
+ * What objects and agents tell comes in bursts, most of it because of the operator's own writes, and has its turn after
+ * what people ask for. Models wait longer: an agent that restarts changes all of them twice.
+ */
+const reported: Hurry = { priority: 'low', afterMs: 300 };
+const reportedOfModels: Hurry = { priority: 'low', afterMs: 1000 };
 const stopTimeoutMs = 10_000;
 
 const clusterOf = ({ metadata }: KubeObject): readonly string[] => {
@@ -139,6 +146,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const children = cachedChildren.map((resource) => cached(resource, ofClusters));
   const storageClasses = settings.clusterReads ? cached<StorageClass>(resources.storageClass) : undefined;
   const nodes = settings.clusterReads ? cached<Node>(resources.node, { transform: slimNode }) : undefined;
+  const lastNodes = new Map<string, string>();
   const caches: Caches = {
     clusters: clusters.store,
     models: models.store,
@@ -148,7 +156,19 @@ export const createOperator = (options: OperatorOptions): Operator => {
     children: new Map(children.map((informer) => [informer.resource.kind, informer.store])),
     storageClasses: storageClasses?.store,
     nodes: nodes?.store,
+    lastNodes,
   };
+  pods.onEvent(({ object }) => {
+    const node = object.spec?.nodeName;
+    const isWanted = clusterOf(object).some((key) => caches.clusters.get(key) !== undefined);
+    if (node !== undefined && isWanted) lastNodes.set(keyOf(object), node);
+  });
+  clusters.onEvent(({ type, object: { metadata } }) => {
+    if (type !== 'delete') return;
+    const prefix = `${metadata.namespace}/${metadata.name}-`;
+    for (const key of lastNodes.keys())
+      if (key.startsWith(prefix) && /^[0-9]+$/.test(key.slice(prefix.length))) lastNodes.delete(key);
+  });
 
   // Not behind the fence: what a leader did is told also when it has just given up.
   const events = createEventRecorder({
@@ -163,8 +183,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const observer = createAgentObserver({
     log: logger.child({ component: 'agents' }),
     onChange: (key) => {
-      clusterController.enqueue(key);
-      for (const model of modelKeysOf(key)) modelController.enqueue(model);
+      clusterController.enqueue(key, reported);
+      for (const model of modelKeysOf(key)) modelController.enqueue(model, reportedOfModels);
     },
     monotonic: () => systemClock.monotonic(),
   });
@@ -208,11 +228,11 @@ export const createOperator = (options: OperatorOptions): Operator => {
     when: unlessStatusOnly,
   });
   for (const informer of [statefulSets, pods, claims, ...children])
-    clusterController.watch(informer, toCluster);
+    clusterController.watch(informer, toCluster, reported);
   const withModels = (key: string): readonly string[] => modelKeysOf(key);
   modelController.watch(models, toItself, { when: unlessStatusOnly });
-  modelController.watch(clusters, (cluster) => withModels(keyOf(cluster)));
-  modelController.watch(pods, (pod) => clusterOf(pod).flatMap(withModels));
+  modelController.watch(clusters, (cluster) => withModels(keyOf(cluster)), reportedOfModels);
+  modelController.watch(pods, (pod) => clusterOf(pod).flatMap(withModels), reportedOfModels);
   // A model that comes or goes may free a name that another one wants.
   modelController.watch(
     models,

@@ -278,6 +278,10 @@ describe('a cluster that serves', () => {
       );
       expect(isTrue(cluster, 'Available')).toBe(true);
       expect(isTrue(cluster, 'QuorumReady')).toBe(true);
+      expect(condition(cluster, 'Degraded')).toMatchObject({
+        reason: 'NodeLost',
+        message: `${victim.metadata.name}: node ${victim.spec.nodeName} does not report any more.`,
+      });
     } finally {
       await stack.cluster.startNode(node);
     }

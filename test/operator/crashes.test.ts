@@ -44,6 +44,7 @@ const masks: readonly (readonly [RegExp, string])[] = [
     '"$1":0',
   ],
   [/"(clusterIPs)":\["[^"]*"\]/g, '"$1":0'],
+  [/\bnode-[0-9a-f]{16}\.yaml\b/g, 'node.yaml'],
   [/"(ollamamax\.io\/(config-hash|template-hash|password-mark))":"[0-9a-f]+"/g, '"$1":0'],
 ];
 

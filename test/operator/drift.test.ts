@@ -110,8 +110,14 @@ describe('what somebody has changed is set back', () => {
   });
 
   test.each(changes)('%s (%s %s)', async (_title, kind, name, change) => {
-    const before = essence(await plane.objects.get(kind, namespace, name));
-    const changed = await plane.objects.edit(kind, namespace, name, change);
+    const object = await plane.objects.get(kind, namespace, name);
+    const before = essence(object);
+    const changed = await plane.objects.edit(
+      kind,
+      namespace,
+      name,
+      typeof change === 'function' ? change(object) : change,
+    );
     expect(essence(changed)).not.toEqual(before);
     await until(`${kind} ${name} is as before`, async () => {
       expect(essence(await plane.objects.get(kind, namespace, name))).toEqual(before);

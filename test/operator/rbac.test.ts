@@ -193,10 +193,12 @@ describe('the operator with what the chart lets it do in the whole cluster', () 
       '/spec/ingress/enabled': false,
       '/spec/networkPolicy/enabled': false,
       '/spec/monitoring': { serviceMonitor: false, rules: false },
+      '/spec/tls/managed': false,
     });
     await until('nothing is left of what was switched off', async () => {
       const kinds = ['Ingress', 'NetworkPolicy', 'PodDisruptionBudget', ...monitoringKinds] as const;
-      return (await childrenOf(plane, namespace, kinds)).length === 0;
+      const left = (await childrenOf(plane, namespace, [...kinds, 'Secret'])).map(nameOf);
+      return left.every((name) => name.startsWith('Secret ') && name !== 'Secret demo-api-tls');
     });
     await plane.objects.remove('OllamaModel', namespace, 'tiny');
     await until(

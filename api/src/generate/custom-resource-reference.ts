@@ -8,6 +8,7 @@ import type { JsonSchema } from './schema-text.ts';
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly additionalProperties?: SchemaNode;
   readonly 'x-kubernetes-validations'?: readonly Rule[];
 }
 
@@ -16,7 +17,15 @@ const rulesOf = (schema: SchemaNode, path: string): { readonly path: string; rea
   ...(schema['x-kubernetes-validations'] ?? []).map((rule) => ({ path, rule })),
   ...Object.entries(schema.properties ?? {}).flatMap(([name, child]) => rulesOf(child, `${path}.${name}`)),
   ...(schema.items === undefined ? [] : rulesOf(schema.items, `${path}[]`)),
+  ...(schema.additionalProperties === undefined ? [] : rulesOf(schema.additionalProperties, `${path}.*`)),
 ];
+
+/** A row for each message: the same rule may hold in many places. */
+const ruleRows = (rules: readonly { readonly path: string; readonly rule: Rule }[]): string[][] =>
+  [...Map.groupBy(rules, ({ rule }) => rule.message)].map(([message, places]) => [
+    places.map(({ path }) => path).join(', '),
+    message,
+  ]);
 
 const minimal = {
   cluster: `apiVersion: ${apiVersion}\nkind: OllamaCluster\nmetadata:\n  name: demo\nspec: {}`,
@@ -36,13 +45,13 @@ export const customResourceReference = (): string =>
       `### ${kind.kind}: rules`,
       table(
         ['On', 'What the user is told when it is broken'],
-        [
-          ...kind.rules.map((rule) => ['the object', rule.message]),
-          ...rulesOf(kind.spec as unknown as SchemaNode, 'spec').map(({ path, rule }) => [
-            code(path),
-            rule.message,
-          ]),
-        ],
+        ruleRows([
+          ...kind.rules.map((rule) => ({ path: 'the object', rule })),
+          ...rulesOf(kind.spec as unknown as SchemaNode, 'spec').map(({ path, rule }) => ({
+            path: code(path),
+            rule,
+          })),
+        ]),
       ),
       `### ${kind.kind}: status`,
       fieldTable(kind.status as unknown as JsonSchema),

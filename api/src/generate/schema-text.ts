@@ -22,6 +22,7 @@ export interface JsonSchema {
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly 'x-env'?: string;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
 }
 
 /** A schema of the contract as plain JSON Schema. */
@@ -49,6 +50,7 @@ export const typeText = (schema: JsonSchema): string => {
   if (schema.const !== undefined) return values([schema.const]);
   if (schema.enum !== undefined) return values(schema.enum);
   if (schema.anyOf !== undefined) return schema.anyOf.map(typeText).join(' or ');
+  if (schema['x-kubernetes-int-or-string'] === true) return 'amount, such as `500m` or `20Gi`';
   const { type = 'any' } = schema;
   const name =
     type === 'array' && schema.items !== undefined

@@ -62,7 +62,8 @@ export const clusterConditions = {
       },
       ResizeNotSupported: {
         meaning: 'The StorageClass does not let volumes grow.',
-        action: 'Set spec.storage.size back, or let the class allow expansion (allowVolumeExpansion).',
+        action:
+          'Let the class allow expansion (allowVolumeExpansion), or make another OllamaCluster: spec.storage.size cannot be set back. The agents serve on with the volumes that they have.',
       },
       Resizing: { meaning: 'Volumes are growing.', action: 'Wait.' },
     },
@@ -124,6 +125,11 @@ export const clusterConditions = {
       PodNotReady: {
         meaning: 'An agent has not been ready for some time.',
         action: 'kubectl describe pod and kubectl logs tell more.',
+      },
+      NodeLost: {
+        meaning: 'The node of an agent does not report any more.',
+        action:
+          'Bring the node back, or, when it is gone for good, delete it (kubectl delete node): its agents then start elsewhere.',
       },
       AgentUnreachable: {
         meaning: 'The operator cannot reach a ready agent on its internal port.',

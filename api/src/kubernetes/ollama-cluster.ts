@@ -11,6 +11,7 @@ import {
   quantity,
   rules,
   stringMap,
+  textLike,
 } from './schema.ts';
 
 /** What a person asks of a cluster of agents. Everything has a default: `spec: {}` is a cluster of three. */
@@ -23,10 +24,8 @@ export const OllamaClusterSpec = Type.Object(
       description: 'Number of agents. Three or more go on serving while one of them is away.',
     }),
     image: Type.Optional(
-      Type.String({
-        minLength: 1,
+      textLike('^[^\\s]+$', 'image must be the reference of an image, without spaces', {
         maxLength: 512,
-        pattern: '^[^\\s]+$',
         description: "Image of the agents. Left out, the operator's own release of it.",
       }),
     ),
@@ -66,12 +65,14 @@ export const OllamaClusterSpec = Type.Object(
             description: 'Whose device plugin runs on the nodes; decides the name of the resource.',
           }),
           resourceName: Type.Optional(
-            Type.String({
-              minLength: 3,
-              maxLength: 253,
-              pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$',
-              description: 'Name of the resource when it is not the usual one, for example a MIG slice.',
-            }),
+            textLike(
+              '^[a-z0-9.-]+/[A-Za-z0-9._-]+$',
+              'gpu.resourceName must be a domain and a name, such as nvidia.com/mig-1g.5gb',
+              {
+                maxLength: 253,
+                description: 'Name of the resource when it is not the usual one, for example a MIG slice.',
+              },
+            ),
           ),
           count: Type.Integer({
             minimum: 1,
@@ -127,8 +128,8 @@ export const OllamaClusterSpec = Type.Object(
           },
           {
             // What is no quantity at all has been told of already.
-            rule: '!isQuantity(string(self.size)) || quantity(string(self.size)).isGreaterThan(quantity("0"))',
-            message: 'storage.size must be more than nothing',
+            rule: '!isQuantity(string(self.size)) || quantity(string(self.size)).compareTo(quantity("64Mi")) >= 0',
+            message: 'storage.size must be at least 64Mi; a number without a unit, such as Gi, means bytes',
             fieldPath: '.size',
           },
         ),
@@ -150,12 +151,11 @@ export const OllamaClusterSpec = Type.Object(
       {
         enabled: Type.Boolean({ default: false, description: 'Whether there is an Ingress.' }),
         host: Type.Optional(
-          Type.String({
-            minLength: 1,
-            maxLength: 253,
-            pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-            description: 'Host name that clients use.',
-          }),
+          textLike(
+            '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+            'ingress.host must be a host name such as llm.example.com, in lower case and without scheme, port and path',
+            { maxLength: 253, description: 'Host name that clients use.' },
+          ),
         ),
         className: Type.Optional(
           objectName({ description: "IngressClass. Left out, the cluster's default one." }),
@@ -281,12 +281,11 @@ export const OllamaClusterSpec = Type.Object(
           default: true,
           description: 'Make a ServiceMonitor, when the cluster knows that kind.',
         }),
-        interval: Type.String({
-          default: '30s',
-          maxLength: 16,
-          pattern: '^[0-9]+(ms|s|m)$',
-          description: 'How often Prometheus scrapes.',
-        }),
+        interval: textLike(
+          '^[0-9]+(ms|s|m)$',
+          'monitoring.interval must be a whole number with ms, s or m, such as 30s',
+          { default: '30s', maxLength: 16, description: 'How often Prometheus scrapes.' },
+        ),
         labels: Type.Optional(
           stringMap({
             maxProperties: 32,

@@ -1,10 +1,16 @@
 import { Type, type Static } from 'typebox';
 import type { Immutable } from '../immutable.ts';
 import { oneOf } from '../one-of.ts';
-import { Condition, keyedList, objectName, plainList, rules, stringMap, type ObjectMeta } from './schema.ts';
-
-const sha256 = (description: string) =>
-  Type.String({ pattern: '^[0-9a-f]{64}$', maxLength: 64, description });
+import {
+  Condition,
+  keyedList,
+  objectName,
+  plainList,
+  rules,
+  stringMap,
+  textLike,
+  type ObjectMeta,
+} from './schema.ts';
 
 const filePath = (description: string) => Type.String({ minLength: 1, maxLength: 4096, description });
 
@@ -56,12 +62,14 @@ const Source = Type.Object(
     http: Type.Optional(
       Type.Object(
         {
-          url: Type.String({
-            minLength: 8,
-            maxLength: 4096,
-            pattern: '^https?://[^\\s/]+\\S*$',
-            description: 'Where agents download it; resumed after an interruption. Needs spec.sha256.',
-          }),
+          url: textLike(
+            '^https?://[^\\s/]+\\S*$',
+            'http.url must begin with http:// or https:// and a host, and have no spaces',
+            {
+              maxLength: 4096,
+              description: 'Where agents download it; resumed after an interruption. Needs spec.sha256.',
+            },
+          ),
         },
         { description: 'A file behind a URL.' },
       ),
@@ -81,12 +89,11 @@ const Source = Type.Object(
     huggingFace: Type.Optional(
       Type.Object(
         {
-          repository: Type.String({
-            minLength: 3,
-            maxLength: 256,
-            pattern: '^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$',
-            description: 'Repository, `owner/name`.',
-          }),
+          repository: textLike(
+            '^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$',
+            'huggingFace.repository must be an owner and a name, such as owner/name',
+            { maxLength: 256, description: 'Repository, `owner/name`.' },
+          ),
           file: filePath('File in it.'),
           revision: Type.String({
             minLength: 1,
@@ -169,16 +176,26 @@ export const OllamaModelSpec = Type.Object(
       },
     ),
     model: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 256,
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?$',
-        description: 'Name that clients use, tag optional. Left out, the name of the object.',
-      }),
+      textLike(
+        '^[A-Za-z0-9][A-Za-z0-9._/-]*(:[A-Za-z0-9._-]+)?$',
+        'model must be a name with at most one tag, such as llama3.2:3b',
+        {
+          maxLength: 256,
+          description: 'Name that clients use, tag optional. Left out, the name of the object.',
+        },
+      ),
     ),
     source: Source,
     sha256: Type.Optional(
-      sha256('SHA-256 of the file, 64 lower-case hexadecimal digits. Without it the file is taken as it is.'),
+      textLike(
+        '^[0-9a-f]{64}$',
+        'sha256 must be 64 lower-case hexadecimal digits, without "sha256:" before',
+        {
+          maxLength: 128,
+          description:
+            'SHA-256 of the file, 64 lower-case hexadecimal digits. Without it the file is taken as it is.',
+        },
+      ),
     ),
     replicas: Type.Integer({
       minimum: 1,
@@ -266,7 +283,13 @@ export const OllamaModelStatus = Type.Object(
     model: Type.Optional(
       Type.String({ maxLength: 512, description: 'Name that clients use, with its tag.' }),
     ),
-    sha256: Type.Optional(sha256('SHA-256 of the file that agents serve.')),
+    sha256: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        maxLength: 64,
+        description: 'SHA-256 of the file that agents serve.',
+      }),
+    ),
     sizeBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Size of the file.' })),
     desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are to hold it.' })),
     readyReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that can serve it.' })),

@@ -18,24 +18,46 @@ export const stringMap = (options: Described & { readonly maxProperties: number 
     ...options,
   });
 
+/** A rule of the Common Expression Language that the API server checks, with the sentence a user gets. */
+export interface Rule {
+  readonly rule: string;
+  readonly message: string;
+  /** Path of the field the message is about, below the object with the rule. */
+  readonly fieldPath?: string;
+}
+
+/** The keyword under which the API server finds rules. */
+export const rules = (...list: readonly Rule[]) => ({ 'x-kubernetes-validations': list });
+
+/**
+ * Text of a certain form. As a rule with a sentence: of the keyword `pattern` a user is told nothing but the pattern.
+ * @param pattern in the syntax that RE2 and ECMAScript share, for the whole text
+ */
+export const textLike = (
+  pattern: string,
+  message: string,
+  options: Described & { readonly maxLength: number },
+) => Type.String({ ...rules({ rule: `self.matches(${JSON.stringify(pattern)})`, message }), ...options });
+
+/** Not below zero: the API server's own quantities may be. */
+const amount = {
+  'x-kubernetes-int-or-string': true,
+  maxLength: 32,
+  ...rules({
+    rule: 'isQuantity(string(self)) && !quantity(string(self)).isLessThan(quantity("0"))',
+    message: 'must be an amount such as 500m, 2 or 20Gi',
+  }),
+} as const;
+
 /** An amount as Kubernetes writes it: `500m`, `2`, `20Gi`. */
 export const quantity = (options: Described): TUnsafe<string | number> =>
-  Type.Unsafe<string | number>({
-    'x-kubernetes-int-or-string': true,
-    pattern: '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
-    maxLength: 32,
-    ...options,
-  });
+  Type.Unsafe<string | number>({ ...amount, ...options });
 
 /** Amounts by resource name (`cpu`, `memory`, …). */
 export const quantities = (options: Described) =>
   Type.Unsafe<Readonly<Record<string, string | number>>>({
     type: 'object',
-    additionalProperties: {
-      'x-kubernetes-int-or-string': true,
-      pattern: '^([+]?[0-9]+([.][0-9]*)?|[+]?[.][0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$',
-      maxLength: 32,
-    },
+    additionalProperties: amount,
     maxProperties: 32,
     ...options,
   });
@@ -83,12 +105,11 @@ export const plainList = <T extends TSchema>(item: T, options: Described & { rea
 
 /** Name of another object in the same namespace. */
 export const objectName = (options: Described) =>
-  Type.String({
-    minLength: 1,
-    maxLength: 253,
-    pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
-    ...options,
-  });
+  textLike(
+    '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+    'must be the name of an object: lower-case letters, digits, "-" and ".", with a letter or digit at both ends',
+    { maxLength: 253, ...options },
+  );
 
 /** One key of a Secret. */
 export const SecretKeyReference = (description: string) =>
@@ -99,17 +120,6 @@ export const SecretKeyReference = (description: string) =>
     },
     { description },
   );
-
-/** A rule of the Common Expression Language that the API server checks, with the sentence a user gets. */
-export interface Rule {
-  readonly rule: string;
-  readonly message: string;
-  /** Path of the field the message is about, below the object with the rule. */
-  readonly fieldPath?: string;
-}
-
-/** The keyword under which the API server finds rules. */
-export const rules = (...list: readonly Rule[]) => ({ 'x-kubernetes-validations': list });
 
 /** Kubernetes' own condition, in a list keyed by type. */
 export const Condition = Type.Object(

@@ -177,20 +177,40 @@ describe('Applier', () => {
     expect(server.objects.get('demo-config')).toBe(theirs);
   });
 
-  test('an incarnation of the cluster knows nothing of the one before', async () => {
-    const { applier, server, apply } = setUp();
-    await apply(configMap({ a: '1' }));
-    const reborn = clusterOf({}, { uid: 'uid-2' });
-    await expect(
-      applier.apply(
-        resources.configMap,
-        child(reborn, 'v1', 'ConfigMap', 'demo-config', { data: {} }),
-        server.objects.get('demo-config'),
-        'uid-2',
-        signal,
-      ),
-    ).rejects.toMatchObject({ reason: 'NameConflict' });
+  const ownedBy = (kind: string, name: string) => ({
+    ownerReferences: [{ apiVersion: 'v1', kind, name, uid: 'uid-1', controller: true }],
   });
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const leaving = {
+    name: 'StillLeavingError',
+    message: 'ConfigMap demo-config has not gone yet: it is being deleted, or what it belonged to was.',
+  };
+  const conflict = { name: 'NameConflictError', reason: 'NameConflict' };
+  test.each<[string, KubeObject['metadata'], object]>([
+    ['of an earlier cluster of the same name', ownedBy('OllamaCluster', 'demo'), leaving],
+    ['of nobody, that is being deleted', { deletionTimestamp }, leaving],
+    ['of somebody else, that is being deleted', { ...ownedBy('Job', 'x'), deletionTimestamp }, leaving],
+    ['of a cluster of another name', ownedBy('OllamaCluster', 'other'), conflict],
+    ['of something else of the same name', ownedBy('Job', 'demo'), conflict],
+    ['of nobody', {}, conflict],
+  ])(
+    'an incarnation of the cluster waits for what goes by itself, and only for that: an object %s',
+    async (_what, metadata, expected) => {
+      const { applier, server, apply } = setUp();
+      await apply(configMap({ a: '1' }));
+      server.objects.clear();
+      const theirs = server.put('demo-config', {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'demo-config', namespace: 'team', ...metadata },
+      });
+      for (const live of [theirs, undefined])
+        await expect(
+          applier.apply(resources.configMap, configMap({ a: '1' }), live, uid, signal),
+        ).rejects.toMatchObject(expected);
+      expect(server.objects.get('demo-config')).toBe(theirs);
+    },
+  );
 
   test('what was remembered is forgotten with the cluster, and only with that one', async () => {
     const { server, applier, apply } = setUp();

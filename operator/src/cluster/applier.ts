@@ -1,6 +1,6 @@
 import { fieldManagers } from '@ollamamax/api';
 import { isNotFound, type KubeClient, type KubeObject, type Resource } from '../kube/index.ts';
-import { ownedBy, sameJson, type Failpoints } from '../runtime/index.ts';
+import { isOlder, ownedBy, sameJson, type Failpoints } from '../runtime/index.ts';
 import type { Child } from './desired/child.ts';
 
 /** An object that is needed belongs to somebody else. */
@@ -14,6 +14,25 @@ export class NameConflictError extends Error {
     );
   }
 }
+
+/** What is needed belongs to an earlier OllamaCluster of the same name, or is being deleted: it goes by itself. */
+export class StillLeavingError extends Error {
+  override readonly name = 'StillLeavingError';
+
+  constructor(kind: string, name: string) {
+    super(`${kind} ${name} has not gone yet: it is being deleted, or what it belonged to was.`);
+  }
+}
+
+/** Whether garbage collection is about to remove what an owner of the same name has left. */
+const isLeaving = (now: KubeObject, wanted: Child): boolean => {
+  const [owner] = wanted.metadata.ownerReferences ?? [];
+  return (
+    now.metadata.deletionTimestamp !== undefined ||
+    now.metadata.ownerReferences?.some(({ kind, name }) => kind === owner?.kind && name === owner.name) ===
+      true
+  );
+};
 
 export type Change = 'created' | 'updated' | 'reverted' | 'none';
 
@@ -43,15 +62,6 @@ const project = (live: unknown, shape: unknown): unknown => {
   );
 };
 
-/** Whether a cache still shows what was there before the last application. Versions are numbers that rise. */
-const isStale = (live: KubeObject, applied: string | undefined): boolean => {
-  try {
-    return BigInt(live.metadata.resourceVersion ?? '') < BigInt(applied ?? '');
-  } catch {
-    return false;
-  }
-};
-
 /**
  * Applies children of clusters by server-side apply, and only when that changes something: it remembers what the
  * server made of the last application and compares the live object with that.
@@ -68,7 +78,7 @@ export class Applier {
 
   /**
    * @param live the object as it is now; null when it is known not to be there, undefined when nobody knows
-   * @throws NameConflictError, KubeError
+   * @throws NameConflictError, StillLeavingError, KubeError
    */
   async apply(
     resource: Resource,
@@ -80,7 +90,10 @@ export class Applier {
     const { name = '', namespace = '' } = wanted.metadata;
     // Caches know only what carries our labels: what they do not know may still be there.
     const now = live === null ? undefined : (live ?? (await this.#read(resource, name, namespace, signal)));
-    if (now !== undefined && !ownedBy(now, ownerUid)) throw new NameConflictError(resource.kind, name);
+    if (now !== undefined && !ownedBy(now, ownerUid))
+      throw isLeaving(now, wanted)
+        ? new StillLeavingError(resource.kind, name)
+        : new NameConflictError(resource.kind, name);
     const key = `${resource.kind} ${namespace}/${name} ${ownerUid}`;
     const text = JSON.stringify(wanted);
     const known = this.#remembered.get(key);
@@ -89,7 +102,8 @@ export class Applier {
       now !== undefined &&
       known !== undefined &&
       sameWish &&
-      (isStale(now, known.resourceVersion) || sameJson(project(now, wanted), known.projection))
+      (isOlder(now.metadata.resourceVersion, known.resourceVersion) ||
+        sameJson(project(now, wanted), known.projection))
     )
       return { change: 'none', object: now };
     await this.#failpoints.hit(`before apply ${resource.kind} ${name}`);

@@ -43,7 +43,7 @@ export class ChildWriter {
     this.#applier = new Applier(options.client, options.failpoints);
   }
 
-  /** @throws NameConflictError, KubeError */
+  /** @throws NameConflictError, StillLeavingError, KubeError */
   async apply(
     { cluster, context }: Writing,
     resource: Resource,
@@ -99,38 +99,60 @@ export class ChildWriter {
       ?.get(`${metadata.namespace ?? ''}/${metadata.name ?? ''}`);
   }
 
-  async #prune(writing: Writing, wanted: readonly WantedChild[]): Promise<void> {
-    const { client, events, failpoints } = this.#options;
+  /** Deletes what the cluster owns under these names, for kinds that are not cached. */
+  async pruneNamed(writing: Writing, resource: Resource, names: readonly string[]): Promise<void> {
     const { cluster, context } = writing;
+    const { namespace } = cluster.metadata;
+    for (const name of names) {
+      const [object] = await this.#find(resource, { name, namespace }, context.signal);
+      if (object !== undefined) await this.#delete(writing, resource, object);
+    }
+  }
+
+  async #prune(writing: Writing, wanted: readonly WantedChild[]): Promise<void> {
     const names = new Set(
       wanted.map(({ resource, object }) => `${resource.kind}/${object.metadata.name ?? ''}`),
     );
     for (const resource of optionalResources)
-      for (const object of await this.#present(writing, resource)) {
-        const { name = '', namespace, uid } = object.metadata;
-        if (names.has(`${resource.kind}/${name}`) || !ownedBy(object, cluster.metadata.uid)) continue;
-        await failpoints.hit(`before prune ${resource.kind}`);
-        try {
-          await client.delete(resource, { name, namespace }, { uid, signal: context.signal });
-        } catch (error) {
-          if (!isNotFound(error)) throw error;
-        }
-        const note = `${resource.kind} ${name} is no longer needed and was deleted.`;
-        events.record(cluster, { type: 'Normal', reason: 'Pruned', note });
-      }
+      for (const object of await this.#present(writing, resource))
+        if (!names.has(`${resource.kind}/${object.metadata.name ?? ''}`))
+          await this.#delete(writing, resource, object);
+  }
+
+  async #delete({ cluster, context }: Writing, resource: Resource, object: KubeObject): Promise<void> {
+    const { client, events, failpoints } = this.#options;
+    const { name = '', namespace, uid } = object.metadata;
+    if (!ownedBy(object, cluster.metadata.uid) || object.metadata.deletionTimestamp !== undefined) return;
+    await failpoints.hit(`before prune ${resource.kind}`);
+    try {
+      await client.delete(resource, { name, namespace }, { uid, signal: context.signal });
+    } catch (error) {
+      if (isNotFound(error)) return;
+      throw error;
+    }
+    const note = `${resource.kind} ${name} is no longer needed and was deleted.`;
+    events.record(cluster, { type: 'Normal', reason: 'Pruned', note });
   }
 
   async #present({ cluster, key, context }: Writing, resource: Resource): Promise<readonly KubeObject[]> {
-    const { caches, client } = this.#options;
+    const { caches } = this.#options;
     const { signal } = context;
     if (!monitoringResources.has(resource))
       return caches.children.get(resource.kind)?.byIndex(indexes.cluster, key) ?? [];
     if (!(await this.#isServed(resource, signal))) return [];
+    const { serviceMonitor, prometheusRule } = namesOf(cluster);
+    const name = resource === resources.serviceMonitor ? serviceMonitor : prometheusRule;
+    return this.#find(resource, { name, namespace: cluster.metadata.namespace }, signal);
+  }
+
+  /** The one object of that name, or none. */
+  async #find(
+    resource: Resource,
+    name: { readonly name: string; readonly namespace: string },
+    signal: AbortSignal,
+  ): Promise<readonly KubeObject[]> {
     try {
-      const { namespace } = cluster.metadata;
-      const { serviceMonitor, prometheusRule } = namesOf(cluster);
-      const name = resource === resources.serviceMonitor ? serviceMonitor : prometheusRule;
-      return [await client.get(resource, { name, namespace }, { signal })];
+      return [await this.#options.client.get(resource, name, { signal })];
     } catch (error) {
       if (isNotFound(error)) return [];
       throw error;

@@ -4,7 +4,14 @@ import type { OllamaCluster } from '@ollamamax/api';
 import { createCertificateAuthority, issueCertificate, uriOfAltNames } from '@ollamamax/common';
 import { KubeError, type KubeClient, type ObjectName } from '../kube/index.ts';
 import { clusterOf, ownerOf, type ClusterFields } from './cluster.fixture.ts';
-import { credentialsOf, readSecrets, type Credentials, type Secret, type SecretsNow } from './credentials.ts';
+import {
+  credentialsOf,
+  operatorIdentityOf,
+  readSecrets,
+  type Credentials,
+  type Secret,
+  type SecretsNow,
+} from './credentials.ts';
 import { applied, dayMs, foreign, keysOf, named, none, now, valueOf } from './secrets.fixture.ts';
 
 /* With real keys and certificates. */
@@ -178,6 +185,31 @@ describe('certificates', () => {
   });
 });
 
+describe('the identity of the operator that is there', () => {
+  const values = { 'ca.crt': 'ca', 'tls.crt': 'cert', 'tls.key': 'key' };
+  const found = (operatorIdentity: Secret | undefined) =>
+    operatorIdentityOf(open(), { ...none, operatorIdentity });
+
+  test('is that of the Secret of this cluster', () => {
+    expect(found(foreign('demo-operator-tls', values, open()))).toEqual({
+      ca: 'ca',
+      cert: 'cert',
+      key: 'key',
+    });
+  });
+
+  test('is none of somebody else', () => {
+    expect(found(undefined)).toBeUndefined();
+    expect(found(foreign('demo-operator-tls', values))).toBeUndefined();
+    expect(found(foreign('demo-operator-tls', values, open({ uid: 'uid-other' })))).toBeUndefined();
+  });
+
+  test.each(Object.keys(values))('is none without %s', (missing) => {
+    const rest = Object.fromEntries(Object.entries(values).filter(([key]) => key !== missing));
+    expect(found(foreign('demo-operator-tls', rest, open()))).toBeUndefined();
+  });
+});
+
 describe('the certificate for clients', () => {
   const managed = (spec: object = {}): OllamaCluster =>
     clusterOf({ auth: { enabled: false }, tls: { managed: true }, ...spec });
@@ -203,6 +235,18 @@ describe('the certificate for clients', () => {
       true,
     );
     expect(named(made.secrets, 'demo-api-tls')).toMatchObject({ type: 'kubernetes.io/tls' });
+  });
+
+  test('is for the domain of the Kubernetes cluster', async () => {
+    const made = await credentialsOf(managed(), none, 1, now, 'corp.internal');
+    const namesIn = (of: Credentials) => new X509Certificate(certificateOf(of)).subjectAltName?.split(', ');
+    expect(namesIn(made)).toContain('DNS:demo.team.svc.corp.internal');
+    expect(namesIn(made)).not.toContain('DNS:demo.team.svc.cluster.local');
+    const same = await credentialsOf(managed(), applied(made), 1, now, 'corp.internal');
+    expect(certificateOf(same)).toBe(certificateOf(made));
+    expect(namesIn(await credentialsOf(managed(), applied(made), 1, now))).toContain(
+      'DNS:demo.team.svc.cluster.local',
+    );
   });
 
   test('is kept while it is good, and made anew when it is old or another host is asked for', async () => {

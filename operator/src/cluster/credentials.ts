@@ -217,6 +217,17 @@ const authSecrets = async (cluster: OllamaCluster, now: SecretsNow): Promise<Chi
   ];
 };
 
+/** Something of another owner must not become ours: the applier reports the conflict. */
+const ownOf = ({ metadata }: OllamaCluster, existing: Secret | undefined): Secret | undefined =>
+  existing !== undefined && ownedBy(existing, metadata.uid) ? existing : undefined;
+
+/** As which the operator speaks to the agents, when that is there already. */
+export const operatorIdentityOf = (cluster: OllamaCluster, now: SecretsNow): TlsMaterial | undefined => {
+  const secretNow = ownOf(cluster, now.operatorIdentity);
+  const [ca, cert, key] = ['ca.crt', 'tls.crt', 'tls.key'].map((name) => text(secretNow, name));
+  return ca === undefined || cert === undefined || key === undefined ? undefined : { ca, cert, key };
+};
+
 export interface Credentials {
   /** Secrets to apply, in this order. */
   readonly secrets: readonly Child[];
@@ -229,6 +240,7 @@ export interface Credentials {
 /**
  * Everything secret of a cluster: what exists and is still good stays, the rest is made anew.
  * @param replicas agents that must have certificates
+ * @param clusterDomain of the DNS of the Kubernetes cluster
  * @throws ReferenceError when a Secret that the spec names is missing or of no use
  */
 export const credentialsOf = async (
@@ -236,12 +248,11 @@ export const credentialsOf = async (
   now: SecretsNow,
   replicas: number,
   nowMs: number,
+  clusterDomain = 'cluster.local',
 ): Promise<Credentials> => {
   const names = namesOf(cluster);
-  const { name, namespace, uid } = cluster.metadata;
-  // Something of another owner must not become our authority: the applier reports the conflict.
-  const own = (existing: Secret | undefined): Secret | undefined =>
-    existing !== undefined && ownedBy(existing, uid) ? existing : undefined;
+  const { name, namespace } = cluster.metadata;
+  const own = (existing: Secret | undefined): Secret | undefined => ownOf(cluster, existing);
   const authority = await authorityOf(cluster, own(now.authority));
   const fresh = (pem: string | undefined): boolean => isFresh(pem, authority.cert, nowMs);
 
@@ -298,7 +309,7 @@ export const credentialsOf = async (
       names.service,
       `${names.service}.${namespace}`,
       `${names.service}.${namespace}.svc`,
-      `${names.service}.${namespace}.svc.cluster.local`,
+      `${names.service}.${namespace}.svc.${clusterDomain}`,
       `*.${names.headlessService}.${namespace}.svc`,
       ...(host === undefined ? [] : [host]),
     ];

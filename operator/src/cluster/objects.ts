@@ -5,6 +5,7 @@ import type { KubeObject } from '../kube/index.ts';
 export interface StatefulSet extends KubeObject {
   readonly spec?: {
     readonly replicas?: number;
+    readonly template?: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } };
     readonly updateStrategy?: { readonly rollingUpdate?: { readonly partition?: number } };
     readonly volumeClaimTemplates?: readonly {
       readonly spec?: { readonly resources?: { readonly requests?: { readonly storage?: string } } };

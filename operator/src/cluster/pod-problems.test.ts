@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { clusterConditions } from '@ollamamax/api';
 import { claimOf, nowMs, podOf, secondsAgo } from './cluster.fixture.ts';
 import type { Claim, ContainerStatus, Pod, PodCondition } from './objects.ts';
-import { podProblem } from './pod-problems.ts';
+import { podProblem, problemOf as problemAmong } from './pod-problems.ts';
 
 /* The statuses are those that real kubelets and schedulers write. */
 
@@ -37,6 +37,20 @@ const unscheduled = (message: string): Pod =>
     },
   });
 
+/** As the node controller leaves it: it changes that one condition. */
+const onSilentNode = (reason?: string): Pod =>
+  podOf(0, {
+    status: {
+      phase: 'Running',
+      conditions: [
+        scheduled,
+        { type: 'ContainersReady', status: 'True' },
+        { type: 'Ready', status: 'False', lastTransitionTime: secondsAgo(1), ...(reason && { reason }) },
+      ],
+      containerStatuses: [{ name: 'agent', ready: true, restartCount: 0 }],
+    },
+  });
+
 const problemOf = (pod: Pod, claim: Claim | undefined = claimOf(0)) => podProblem(pod, claim, nowMs);
 
 const ended = (reason: string, exitCode: number, secondsBefore = 30) => ({
@@ -56,6 +70,7 @@ describe('no problem', () => {
     ['one that is being deleted', podOf(0, { ready: false, deleting: true })],
     ['one that was just made', podOf(0, { node: undefined, status: { phase: 'Pending' } })],
     ['one whose container is being made', waiting('ContainerCreating')],
+    ['one that waits for a readiness gate', onSilentNode('ReadinessGatesNotReady')],
     ['one that has started', withContainer({ state: {} })],
     ['one that ended once', withContainer({ restartCount: 1, lastState: ended('Error', 1) })],
     [
@@ -153,6 +168,13 @@ describe('problems', () => {
       'PodFailed',
       'demo-0: it has failed',
     ],
+    ['on a node that is silent', onSilentNode(), 'NodeLost', 'demo-0: node node-0 does not report any more.'],
+    [
+      'being deleted on a node that is silent',
+      { ...onSilentNode(), metadata: { ...podOf(0, { deleting: true }).metadata } },
+      'NodeLost',
+      'demo-0: node node-0 does not report any more.',
+    ],
     [
       'not ready for two minutes',
       withContainer({ state: {} }, 120),
@@ -197,6 +219,16 @@ describe('a pod that waits for a volume', () => {
   ])('%s', (_what, pod, claim, reason) => {
     expect(podProblem(pod, claim, nowMs)?.reason).toBe(reason);
   });
+});
+
+test('the claim of a pod is the one of its name', () => {
+  const pod = unscheduled(unbound);
+  const claims = [claimOf(10, { phase: 'Pending' }), claimOf(1, { phase: 'Pending' })];
+  const reasonAmong = (...more: readonly Claim[]) => problemAmong(pod, [...claims, ...more], nowMs)?.reason;
+  expect(reasonAmong()).toBe('Unschedulable');
+  expect(reasonAmong(claimOf(0))).toBe('Unschedulable');
+  expect(reasonAmong(claimOf(0, { phase: 'Pending' }))).toBe('VolumeNotBound');
+  expect(problemAmong(podOf(0), claims, nowMs)).toBeUndefined();
 });
 
 describe('the message is the same for the same state', () => {

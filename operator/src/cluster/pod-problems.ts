@@ -1,4 +1,5 @@
 import type { ClusterReason } from '@ollamamax/api';
+import { claimName } from './desired/stateful-set.ts';
 import { isReady, type Claim, type ContainerStatus, type Pod } from './objects.ts';
 
 /** What keeps a pod from serving. */
@@ -86,12 +87,33 @@ const ofScheduling = (name: string, pod: Pod, claim: Claim | undefined): PodProb
 };
 
 /**
+ * Whether its node is silent: then Kubernetes says that the pod is not ready, while what kubelet last said of its
+ * containers stays. A pod that waits for a readiness gate looks the same but for the reason.
+ */
+const isLost = ({ status }: Pod): boolean => {
+  const of = (type: string) => status?.conditions?.find((condition) => condition.type === type);
+  const ready = of('Ready');
+  return (
+    ready !== undefined &&
+    ready.status !== 'True' &&
+    (ready.reason ?? '') === '' &&
+    of('ContainersReady')?.status === 'True'
+  );
+};
+
+/**
  * What is wrong with a pod, if anything.
  * @param claim its volume claim, when it has one
  */
 export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): PodProblem | undefined => {
   const name = pod.metadata.name ?? '';
-  if (isReady(pod) || pod.metadata.deletionTimestamp !== undefined) return undefined;
+  if (isReady(pod)) return undefined;
+  if (isLost(pod))
+    return {
+      reason: 'NodeLost',
+      message: `${name}: node ${pod.spec?.nodeName ?? ''} does not report any more.`,
+    };
+  if (pod.metadata.deletionTimestamp !== undefined) return undefined;
   const scheduling = ofScheduling(name, pod, claim);
   if (scheduling !== undefined) return scheduling;
   for (const status of pod.status?.containerStatuses ?? []) {
@@ -108,3 +130,11 @@ export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): P
   if (Number.isNaN(since) || nowMs - since < patienceMs) return undefined;
   return { reason: 'PodNotReady', message: `${name}: it has not been ready for more than two minutes.` };
 };
+
+/** The same, for one that may have a claim among these. */
+export const problemOf = (pod: Pod, claims: readonly Claim[], nowMs: number): PodProblem | undefined =>
+  podProblem(
+    pod,
+    claims.find(({ metadata }) => metadata.name === claimName(pod.metadata.name ?? '')),
+    nowMs,
+  );

@@ -151,6 +151,28 @@ describe('models', () => {
   });
 });
 
+test('a roll waits wherever it is while an agent has not been heard', () => {
+  for (let steps = 0; steps < 12; steps += 1) {
+    const world = new StatefulSetModel({ replicas: 3, revision: 'v1' });
+    const check = careful(world);
+    world.revision = 'v2';
+    for (let step = 0; step < steps; step += 1) {
+      world.operate();
+      world.control();
+      if (step % 2 === 1) world.start();
+    }
+    const { partition } = world;
+    world.unheard = ['demo-0'];
+    world.run(check);
+    // One that has gone already gets its template; nobody else goes.
+    expect(world.partition).toBe(steps === 0 ? 3 : partition);
+    expect(world.serving).toHaveLength(3);
+    world.unheard = [];
+    world.run(check);
+    expect(world.revisions()).toEqual(all('v2', 3));
+  }
+});
+
 describe('replicas changed in the middle of a roll', () => {
   // Whatever the operator and the controller have got to by then.
   const moments = Array.from({ length: 14 }, (_unused, steps) => steps);

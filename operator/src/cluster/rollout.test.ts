@@ -40,6 +40,7 @@ const decide = (
     pods: podsOf(pods),
     wouldLose: () => [],
     broken: new Set(),
+    unheard: [],
     ...more,
   });
 
@@ -49,6 +50,11 @@ const notReadyYet = (ordinal: number): string =>
 describe('decideRollout', () => {
   test.each<[string, Rollout, Rollout]>([
     ['a new cluster', decide(undefined, '---'), { kind: 'settled', partition: 0 }],
+    [
+      'a StatefulSet that is made anew for pods that are there',
+      decide(undefined, 'NoO'),
+      { kind: 'rolling', partition: 3, updated: 0 },
+    ],
     ['nothing to do', decide(setOf(0), 'NNN'), { kind: 'settled', partition: 0 }],
     ['all have it, though not all are back', decide(setOf(0), 'nNN'), { kind: 'settled', partition: 0 }],
     [
@@ -131,6 +137,21 @@ describe('decideRollout', () => {
       'nobody else serves a model',
       decide(setOf(3), 'OOO', { wouldLose: (agent) => (agent === 'demo-2' ? ['a:latest', 'b:latest'] : []) }),
       { kind: 'blocked', partition: 3, updated: 0, why: 'nobody else serves a:latest, b:latest yet' },
+    ],
+    [
+      'nobody knows yet what some serve',
+      decide(setOf(3), 'OOO', { unheard: ['demo-0', 'demo-1'], wouldLose: () => ['m'] }),
+      { kind: 'blocked', partition: 3, updated: 0, why: 'nobody knows yet what demo-0, demo-1 serve' },
+    ],
+    [
+      'nobody knows yet what some serve, but the next is not ready',
+      decide(setOf(3), 'OOo', { unheard: ['demo-0'] }),
+      { kind: 'rolling', partition: 2, updated: 0 },
+    ],
+    [
+      'nobody knows yet what some serve, but all have it',
+      decide(setOf(0), 'NNN', { unheard: ['demo-0'] }),
+      { kind: 'settled', partition: 0 },
     ],
     ['a cluster of one', decide(setOf(1), 'O'), { kind: 'rolling', partition: 0, updated: 0 }],
     [

@@ -12,6 +12,8 @@ export interface RolloutInput {
    * @param agent name of a pod
    */
   readonly wouldLose: (agent: string) => readonly string[];
+  /** Agents of whom nobody knows yet what they serve. */
+  readonly unheard: readonly string[];
   /** Pods that do not get ready by waiting. Of those with the old template a new one may be the cure. */
   readonly broken: ReadonlySet<string>;
 }
@@ -29,8 +31,12 @@ export type Rollout =
  * it would wait for ever, for pods can only be replaced from the highest ordinal down.
  */
 export const decideRollout = (input: RolloutInput): Rollout => {
-  const { statefulSet, templateHash, replicas, pods, wouldLose, broken } = input;
-  if (statefulSet === undefined) return { kind: 'settled', partition: 0 };
+  const { statefulSet, templateHash, replicas, pods, wouldLose, broken, unheard } = input;
+  if (statefulSet === undefined)
+    // Of one that is made anew for pods that are there nobody is restarted.
+    return pods.length === 0
+      ? { kind: 'settled', partition: 0 }
+      : { kind: 'rolling', partition: replicas, updated: 0 };
   // Nobody gets it in the moment in which it is applied.
   if (statefulSet.metadata.annotations?.[templateHashAnnotation] !== templateHash)
     return { kind: 'rolling', partition: replicas, updated: 0 };
@@ -66,6 +72,8 @@ export const decideRollout = (input: RolloutInput): Rollout => {
   });
   if (unready.length > 0 && replicas > 1)
     return stay(`the agent with ordinal ${unready.join(', ')} is not ready`);
+  if (unheard.length > 0)
+    return stay(`nobody knows yet what ${unheard.join(', ')} ${unheard.length === 1 ? 'serves' : 'serve'}`);
   const lost = wouldLose(pod.metadata.name ?? '');
   if (lost.length > 0) return stay(`nobody else serves ${lost.join(', ')} yet`);
   return { kind: 'rolling', partition: next, updated };

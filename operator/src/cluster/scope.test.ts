@@ -24,6 +24,7 @@ interface World {
   readonly claims?: readonly Claim[];
   readonly models?: readonly OllamaModel[];
   readonly nodes?: readonly Node[] | undefined;
+  readonly lastNodes?: ReadonlyMap<string, string>;
 }
 
 const cachesOf = (cluster: OllamaCluster, world: World): Caches => ({
@@ -37,6 +38,7 @@ const cachesOf = (cluster: OllamaCluster, world: World): Caches => ({
   children: new Map(),
   storageClasses: cacheOf<StorageClass>([], () => []),
   nodes: 'nodes' in world && world.nodes === undefined ? undefined : cacheOf(world.nodes ?? [], () => []),
+  lastNodes: world.lastNodes ?? new Map(),
 });
 
 const setOf = (cluster: OllamaCluster): StatefulSet => ({
@@ -68,12 +70,32 @@ describe('gatherScope', () => {
 
   test('does not take what belongs to somebody else', () => {
     const stranger = clusterOf({}, { uid: 'uid-other' });
-    const copied = podOf(1);
-    const { ownerReferences: _dropped, ...metadata } = copied.metadata;
-    expect(names(scopeOf({ pods: [podOf(0), { ...copied, metadata }] }).pods)).toEqual(['demo-0']);
     const other = scopeOf({ statefulSets: [setOf(stranger)], pods: [podOf(0)] });
     expect(other.statefulSet).toBeUndefined();
     expect(other.pods).toEqual([]);
+  });
+
+  test.each<[string, readonly StatefulSet[]]>([
+    ['as long as the StatefulSet is there', [setOf(cluster)]],
+    ['while it is made anew', []],
+  ])('takes up pods that have no owner and the name of an agent, %s', (_when, statefulSets) => {
+    const podNamed = (name: string, more: object = {}): Pod => {
+      const { ownerReferences: _dropped, ...metadata } = podOf(1).metadata;
+      return { ...podOf(1), metadata: { ...metadata, name, ...more } };
+    };
+    const job = [{ apiVersion: 'batch/v1', kind: 'Job', name: 'demo', uid: 'uid-job' }];
+    const pods = [
+      podNamed('demo-1'),
+      podNamed('demo-2', { ownerReferences: [] }),
+      podNamed('demo-3', { ownerReferences: job }),
+      podNamed('demo-04'),
+      podNamed('demo-x'),
+      podNamed('demo'),
+      podNamed('other-5'),
+    ];
+    const scope = scopeOf({ statefulSets, pods });
+    expect(names(scope.pods)).toEqual(['demo-1', 'demo-2']);
+    expect(scope.readyAgents).toEqual(new Set(['demo-1', 'demo-2']));
   });
 
   test('has the models that name the cluster and stay', () => {
@@ -100,6 +122,41 @@ describe('gatherScope', () => {
       'WaitingForCluster',
     ],
     ['nodes may not be read', { pods: [0, 1, 2].map((o) => podOf(o)), nodes: undefined }, 'NoMatchingNode'],
+    [
+      'one without a pod is expected back where it was',
+      { pods: [podOf(0)], nodes, lastNodes: new Map([['team/demo-1', 'node-1']]) },
+      ['demo-1'],
+    ],
+    [
+      'so is one whose pod has no node yet',
+      { pods: [podOf(2, { node: undefined })], nodes, lastNodes: new Map([['team/demo-2', 'node-1']]) },
+      ['demo-2'],
+    ],
+    [
+      'not where one of the same name in another namespace was',
+      { pods: [podOf(0)], nodes, lastNodes: new Map([['other/demo-1', 'node-1']]) },
+      'WaitingForCluster',
+    ],
+    [
+      'where a pod is now, not where it was',
+      {
+        pods: [podOf(0), podOf(1, { node: 'node-0' }), podOf(2, { node: 'node-1' })],
+        nodes,
+        lastNodes: new Map([
+          ['team/demo-1', 'node-1'],
+          ['team/demo-2', 'node-0'],
+        ]),
+      },
+      ['demo-2'],
+    ],
+    [
+      'one that a scale-down removes counts no more',
+      {
+        pods: [0, 1, 2].map((o) => podOf(o, { node: 'node-0' })).concat(podOf(3, { node: 'node-1' })),
+        nodes,
+      },
+      'NoMatchingNode',
+    ],
   ])('knows on which nodes agents run: %s', (_what, world, expected) => {
     const [plan] = scopeOf({ ...world, models: selecting }).plans;
     expect(plan?.spec?.agents ?? plan?.refusal?.reason).toEqual(expected);

@@ -1,9 +1,9 @@
-import type { OllamaCluster, OllamaModel } from '@ollamamax/api';
+import { agentName, type OllamaCluster, type OllamaModel } from '@ollamamax/api';
 import { planModels, type ModelPlan } from '../agents/desired-state.ts';
 import { indexes, type Caches } from '../caches.ts';
 import { ownedBy } from '../runtime/index.ts';
 import { namesOf } from './desired/child.ts';
-import { byOrdinal, isReady, type Claim, type Pod, type StatefulSet } from './objects.ts';
+import { byOrdinal, isReady, ordinalOf, type Claim, type Pod, type StatefulSet } from './objects.ts';
 
 /** What the caches know of a cluster. */
 export interface Scope {
@@ -21,6 +21,18 @@ export interface Scope {
   readonly readyAgents: ReadonlySet<string>;
 }
 
+/** Of the StatefulSet, or left by one that is being made anew: the next one takes it up. */
+const isAgent = (pod: Pod, cluster: OllamaCluster, statefulSet: StatefulSet | undefined): boolean => {
+  if (statefulSet?.metadata.uid !== undefined && ownedBy(pod, statefulSet.metadata.uid)) return true;
+  const { name, ownerReferences } = pod.metadata;
+  const ordinal = ordinalOf(pod);
+  return (
+    (ownerReferences ?? []).length === 0 &&
+    ordinal !== undefined &&
+    name === agentName(cluster.metadata.name, ordinal)
+  );
+};
+
 export const gatherScope = (caches: Caches, cluster: OllamaCluster): Scope => {
   const { uid, namespace, name } = cluster.metadata;
   const key = `${namespace}/${name}`;
@@ -28,7 +40,7 @@ export const gatherScope = (caches: Caches, cluster: OllamaCluster): Scope => {
   const statefulSet = found !== undefined && ownedBy(found, uid) ? found : undefined;
   const pods = caches.pods
     .byIndex(indexes.cluster, key)
-    .filter((pod) => statefulSet?.metadata.uid !== undefined && ownedBy(pod, statefulSet.metadata.uid))
+    .filter((pod) => isAgent(pod, cluster, statefulSet))
     .sort(byOrdinal);
   const models = caches.models
     .byIndex(indexes.cluster, key)
@@ -39,10 +51,13 @@ export const gatherScope = (caches: Caches, cluster: OllamaCluster): Scope => {
     // Where nodes may not be read, nothing will ever be known of their labels.
     return nodes === undefined ? {} : nodes.get(nodeName)?.metadata.labels;
   };
-  const places = pods.map((pod) => ({
-    name: pod.metadata.name ?? '',
-    nodeLabels: nodeLabelsOf(pod.spec?.nodeName),
-  }));
+  const nodeOf = new Map(pods.map(({ metadata, spec: of }) => [metadata.name, of?.nodeName]));
+  // One that is between two pods is expected back where it was: its models must not move for that.
+  const places = Array.from({ length: cluster.spec.replicas }, (_unused, ordinal) => {
+    const agent = agentName(name, ordinal);
+    const node = nodeOf.get(agent) ?? caches.lastNodes.get(`${namespace}/${agent}`);
+    return { name: agent, nodeLabels: nodeLabelsOf(node) };
+  });
   return {
     cluster,
     key,

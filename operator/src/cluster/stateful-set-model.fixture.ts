@@ -27,6 +27,8 @@ export class StatefulSetModel {
   works: (revision: string, ordinal: number) => boolean;
   readonly agents = new Map<number, Agent>();
   readonly holders: Map<string, Set<number>>;
+  /** Names of agents that the operator has not heard. */
+  unheard: readonly string[] = [];
   partition = 0;
   /** Revision of pods below the partition that are made anew. */
   current: string;
@@ -96,6 +98,7 @@ export class StatefulSetModel {
           .filter(([ordinal, { ready, revision }]) => !ready && !this.works(revision, ordinal))
           .map(([ordinal]) => `demo-${ordinal}`),
       ),
+      unheard: this.unheard,
       wouldLose: (agent) =>
         [...this.holders]
           .filter(([, list]) => {

@@ -52,7 +52,6 @@ const generated = (seed: number): ClusterFacts => {
       {
         generation: 1 + upTo(3),
         ...(before === undefined ? {} : { status: before }),
-        ...(often(0.1) ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
       },
     ),
     pods,
@@ -83,9 +82,10 @@ const generated = (seed: number): ClusterFacts => {
       { kind: 'settled', partition: 0 } as const,
       { kind: 'rolling', partition: 1, updated: 1 } as const,
       { kind: 'blocked', partition: 1, updated: 1, why: 'w' } as const,
+      undefined,
     ),
     replicasNow: replicas + upTo(1),
-    models: { total: 3, ready: upTo(3), failed: upTo(1) },
+    models: often(0.2) ? undefined : { total: 3, ready: upTo(3), failed: upTo(1) },
     failure: often(0.2) ? { reason: 'ApplyFailed', message: 'f' } : undefined,
     paused: often(0.1),
     ...(often(0.2) ? { statefulSet: undefined } : {}),
@@ -118,10 +118,13 @@ test('whatever was found out, the status is whole, says what is listed, and is t
     });
     expect(turned).toEqual(status);
     const ready = ['Available', 'QuorumReady', 'StorageReady'] as const;
+    const { metadata, status: earlier } = facts.cluster;
+    const unseen = facts.paused && earlier?.observedGeneration !== metadata.generation;
     expect(statusOf(status, 'Ready') === 'True').toBe(
       ready.every((type) => statusOf(status, type) === 'True') &&
         statusOf(status, 'Progressing') === 'False' &&
-        statusOf(status, 'Degraded') === 'False',
+        statusOf(status, 'Degraded') === 'False' &&
+        !unseen,
     );
     const again = clusterStatus({
       ...facts,

@@ -233,8 +233,70 @@ describe('conditions', () => {
       { models: { total: 1, ready: 0, failed: 1 } },
       ['True', 'AllGood', 'Everything asked for is there.'],
     ],
+    [
+      'the operator is paused, with nothing to do',
+      { paused: true, rollout: undefined },
+      ['True', 'AllGood', 'Everything asked for is there.'],
+    ],
+    [
+      'the operator is paused, and the spec has changed',
+      { cluster: servingCluster({}, { generation: 2 }), paused: true, rollout: undefined },
+      ['False', 'Progressing', 'The spec has changed, and the operator is paused.'],
+    ],
+    [
+      'the operator is paused, and something else is wrong: that is said first',
+      { cluster: servingCluster({}, { generation: 2 }), paused: true, podProblems: [oomed] },
+      ['False', 'Degraded', oomed.message],
+    ],
+    [
+      'the spec has changed, and is brought about now',
+      { cluster: servingCluster({}, { generation: 2 }) },
+      ['True', 'AllGood', 'Everything asked for is there.'],
+    ],
   ])('Ready: %s', (_what, more, expected) => {
     expect(judge(more, 'Ready')).toEqual(expected);
+  });
+});
+
+describe('what nothing was found out about', () => {
+  /** The status after a second pass, an hour after the first one. */
+  const secondPass = (first: OllamaClusterStatus, more: Partial<ClusterFacts>): OllamaClusterStatus =>
+    clusterStatus(
+      factsOf({ cluster: servingCluster({}, { status: first }), nowMs: nowMs + 3_600_000, ...more }),
+    );
+
+  test.each<[string, NonNullable<ClusterFacts['rollout']>]>([
+    ['RollingOut', { kind: 'rolling', partition: 2, updated: 1 }],
+    ['RolloutBlocked', { kind: 'blocked', partition: 2, updated: 1, why: 'nobody else serves m yet' }],
+  ])('a roll goes on as it was: %s', (reason, rollout) => {
+    const first = clusterStatus(factsOf({ rollout }));
+    const second = secondPass(first, { rollout: undefined });
+    expect(conditionOf(first, 'Progressing')).toMatchObject({ status: 'True', reason });
+    expect(conditionOf(second, 'Progressing')).toEqual(conditionOf(first, 'Progressing'));
+  });
+
+  test('where there was no roll, pods alone tell what goes on', () => {
+    const first = clusterStatus(factsOf({ pods: podsOf('RRr') }));
+    const reasonOf = (more: Partial<ClusterFacts>) =>
+      conditionOf(secondPass(first, { rollout: undefined, ...more }), 'Progressing').reason;
+    expect(reasonOf({})).toBe('Settled');
+    expect(reasonOf({ pods: podsOf('Rr-') })).toBe('ScalingUp');
+  });
+
+  test('models are as they were', () => {
+    const first = clusterStatus(factsOf({ models: { total: 3, ready: 2, failed: 1 } }));
+    const second = secondPass(first, { models: undefined });
+    expect(second.models).toEqual({ total: 3, ready: 2 });
+    expect(conditionOf(second, 'ModelsReady')).toEqual(conditionOf(first, 'ModelsReady'));
+  });
+
+  test('nobody knows of models before the first agent was heard', () => {
+    const status = clusterStatus(factsOf({ models: undefined }));
+    expect(status).not.toHaveProperty('models');
+    expect(conditionOf(status, 'ModelsReady')).toMatchObject({
+      status: 'Unknown',
+      message: 'No agent has been heard yet.',
+    });
   });
 });
 
@@ -244,7 +306,6 @@ test.each<[string, Partial<ClusterFacts>]>([
   ['Progressing', { cluster: clusterOf(), statefulSet: undefined, pods: [] }],
   ['Degraded', { podProblems: [oomed], pods: podsOf('RrR') }],
   ['Paused', { paused: true, podProblems: [oomed] }],
-  ['Deleting', { cluster: clusterOf({}, { deletionTimestamp: '2026-01-01T00:00:00Z' }), paused: true }],
 ])('phase %s: %j', (phase, more) => {
   expect(clusterStatus(factsOf(more)).phase).toBe(phase);
 });

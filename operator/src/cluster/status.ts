@@ -24,10 +24,12 @@ export interface ClusterFacts {
   readonly podProblems: readonly PodProblem[];
   readonly reports: ReadonlyMap<string, AgentReport>;
   readonly storage: StorageFacts;
-  readonly rollout: Rollout;
+  /** Undefined when nothing was decided: then it is as before. */
+  readonly rollout: Rollout | undefined;
   /** Agents there should be at this moment of a scale-down. */
   readonly replicasNow: number;
-  readonly models: { readonly total: number; readonly ready: number; readonly failed: number };
+  /** Undefined while agents are yet to be heard: then it is as before. */
+  readonly models: { readonly total: number; readonly ready: number; readonly failed: number } | undefined;
   /** What stopped the pass, if anything. */
   readonly failure: { readonly reason: ClusterReason<'Degraded'>; readonly message: string } | undefined;
   readonly desiredState: OllamaClusterStatus['desiredState'];
@@ -99,13 +101,16 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
       reason: 'ScalingDown',
       message: `${present} agents are to become ${replicas}.`,
     };
-  if (rollout.kind === 'blocked')
+  const earlier = cluster.status?.conditions?.find(({ type }) => type === 'Progressing');
+  if (rollout === undefined && (earlier?.reason === 'RollingOut' || earlier?.reason === 'RolloutBlocked'))
+    return { status: 'True', reason: earlier.reason, message: earlier.message };
+  if (rollout?.kind === 'blocked')
     return {
       status: 'True',
       reason: 'RolloutBlocked',
       message: `${rollout.updated} of ${many(replicas, 'agent')} have the new template; ${rollout.why}.`,
     };
-  if (rollout.kind === 'rolling')
+  if (rollout?.kind === 'rolling')
     return {
       status: 'True',
       reason: 'RollingOut',
@@ -152,7 +157,14 @@ const degraded = (facts: ClusterFacts): Facts<'Degraded'> => {
   );
 };
 
-const modelsReady = ({ models }: ClusterFacts): Facts<'ModelsReady'> => {
+const modelsReady = ({ models, cluster }: ClusterFacts): Facts<'ModelsReady'> => {
+  const before = cluster.status?.conditions?.find(({ type }) => type === 'ModelsReady');
+  if (models === undefined)
+    return {
+      status: before?.status ?? 'Unknown',
+      reason: (before?.reason as ClusterReason<'ModelsReady'> | undefined) ?? 'SomeNotReady',
+      message: before?.message ?? 'No agent has been heard yet.',
+    };
   const { total, ready, failed } = models;
   if (total === 0)
     return { status: 'True', reason: 'NoModels', message: 'No OllamaModel names this cluster.' };
@@ -164,7 +176,12 @@ const modelsReady = ({ models }: ClusterFacts): Facts<'ModelsReady'> => {
     : { status: 'False', reason: 'SomeNotReady', message };
 };
 
+/** A spec that nobody brings about is not ready, however well everything is. */
+const waitsForOperator = ({ paused, cluster }: ClusterFacts): boolean =>
+  paused && cluster.status?.observedGeneration !== cluster.metadata.generation;
+
 const summary = (
+  facts: ClusterFacts,
   parts: Readonly<
     Record<'Available' | 'QuorumReady' | 'StorageReady' | 'Progressing' | 'Degraded', ConditionFacts>
   >,
@@ -179,13 +196,18 @@ const summary = (
   if (parts.QuorumReady.status !== 'True') return no('NoQuorum', parts.QuorumReady);
   if (parts.StorageReady.status !== 'True') return no('StorageNotReady', parts.StorageReady);
   if (parts.Progressing.status === 'True') return no('Progressing', parts.Progressing);
+  if (waitsForOperator(facts))
+    return {
+      status: 'False',
+      reason: 'Progressing',
+      message: 'The spec has changed, and the operator is paused.',
+    };
   return { status: 'True', reason: 'AllGood', message: 'Everything asked for is there.' };
 };
 
 const phaseOf = (facts: ClusterFacts, conditions: readonly ConditionFacts[]): ClusterPhase => {
   const is = (type: ClusterConditionType): boolean =>
     conditions.some((condition) => condition.type === type && condition.status === 'True');
-  if (facts.cluster.metadata.deletionTimestamp !== undefined) return 'Deleting';
   if (facts.paused) return 'Paused';
   if (is('Degraded')) return 'Degraded';
   if (is('Progressing')) return 'Progressing';
@@ -261,12 +283,16 @@ export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
     ),
   } as const;
   const all: Readonly<Record<ClusterConditionType, ConditionFacts>> = {
-    Ready: condition('Ready', summary(parts)),
+    Ready: condition('Ready', summary(facts, parts)),
     ...parts,
   };
   const wanted = (Object.keys(clusterConditions) as ClusterConditionType[]).map((type) => all[type]);
   const revision = statefulSet?.status?.updateRevision;
   const before = cluster.status?.observedGeneration;
+  const models =
+    facts.models === undefined
+      ? cluster.status?.models
+      : { total: facts.models.total, ready: facts.models.ready };
   const done = facts.failure === undefined && !facts.paused;
   const observed = done ? observedGeneration : before;
   return {
@@ -283,7 +309,7 @@ export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
     selector: selectorText(cluster),
     endpoint: endpointOf(cluster),
     image: facts.image,
-    models: { total: facts.models.total, ready: facts.models.ready },
+    ...(models === undefined ? {} : { models }),
     ...(facts.desiredState === undefined ? {} : { desiredState: facts.desiredState }),
     agents: agentsOf(facts) ?? [],
     ...(facts.failure === undefined ? {} : { lastError: facts.failure.message.slice(0, 4096) }),

@@ -1,5 +1,5 @@
 import type { ClusterReason, OllamaCluster } from '@ollamamax/api';
-import { claimName } from './desired/stateful-set.ts';
+import { claimName, claimSize } from './desired/stateful-set.ts';
 import type { Claim, Pod, StatefulSet, StorageClass } from './objects.ts';
 
 export interface StorageFacts {
@@ -68,7 +68,7 @@ export const decideStorage = (input: StorageInput): StorageFacts => {
 
   const wanted = bytesOf(storage.size);
   const small = claims.filter(({ spec }) => bytesOf(spec?.resources?.requests?.storage ?? '0') < wanted);
-  const template = statefulSet?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
+  const template = claimSize(statefulSet);
   const recreate = template !== undefined && bytesOf(template) !== wanted;
   const className = claims.find(({ spec }) => spec?.storageClassName !== undefined)?.spec?.storageClassName;
   const name = storage.className ?? className;

@@ -31,7 +31,10 @@ export const clusterTransitions = (
     found.push({ type: 'Normal', reason: 'Recovered', note: 'Nothing needs attention any more.' });
   if (became('Available'))
     found.push({ type: 'Normal', reason: 'Available', note: is('Available')?.message ?? '' });
-  if (rolls(was('Progressing')?.reason) && !rolls(is('Progressing')?.reason))
+  // Something else may have come over a roll, such as a scale-down.
+  const { replicas = 0, updatedReplicas } = after;
+  const allUpdated = replicas > 0 && updatedReplicas === replicas;
+  if (rolls(was('Progressing')?.reason) && !rolls(is('Progressing')?.reason) && allUpdated)
     found.push({ type: 'Normal', reason: 'RolledOut', note: 'All agents run the new template.' });
   if (became('Paused')) found.push({ type: 'Normal', reason: 'Paused', note: is('Paused')?.message ?? '' });
   return found;

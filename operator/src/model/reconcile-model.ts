@@ -7,16 +7,17 @@ import {
   type OllamaModelStatus,
 } from '@ollamamax/api';
 import { contentHash, desiredContent } from '../agents/desired-state.ts';
-import type { AgentObserver } from '../agents/observer.ts';
+import type { AgentObserver, AgentReport } from '../agents/observer.ts';
 import type { Caches } from '../caches.ts';
+import { unheardAgents } from '../cluster/pass.ts';
 import { gatherScope } from '../cluster/scope.ts';
-import { isNotFound, type Clock, type KubeClient, type KubeObject } from '../kube/index.ts';
+import type { Clock, KubeClient, KubeObject } from '../kube/index.ts';
 import { resources } from '../resources.ts';
 import {
   addFinalizer,
   hasFinalizer,
   removeFinalizer,
-  sameJson,
+  StatusWriter,
   type EventRecorder,
   type Failpoints,
   type Reconcile,
@@ -33,6 +34,8 @@ export interface ModelReconcilerOptions {
 }
 
 const deletingMs = 1000;
+/** Agents that are yet to be heard are asked every second: this is for those that do not answer. */
+const unheardMs = 5000;
 
 /** Says of one OllamaModel how it is, and lets it go only when no agent is told of it any more. */
 export const createModelReconciler = (options: ModelReconcilerOptions): Reconcile => {
@@ -44,29 +47,23 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
     const scope = gatherScope(caches, cluster);
     const given = cluster.status?.desiredState;
     if (given?.hash !== contentHash(desiredContent(cluster, scope.plans))) return false;
+    const reports = observer.reports(scope.key);
+    if ([...scope.readyAgents].some((agent) => !reports.has(agent))) return false;
     // Those that cannot be reached learn of it from the others when they come back.
-    return [...observer.reports(scope.key).values()].every(
+    return [...reports.values()].every(
       ({ status, problem }) =>
-        problem?.kind === 'unreachable' || status === undefined || status.catalogRevision >= given.revision,
+        problem?.kind === 'unreachable' || (status !== undefined && status.catalogRevision >= given.revision),
     );
   };
 
-  const writeStatus = async (
-    model: OllamaModel,
-    status: OllamaModelStatus,
-    signal: AbortSignal,
-  ): Promise<void> => {
-    if (sameJson(model.status, status)) return;
-    await failpoints.hit('before status OllamaModel');
-    const { name, namespace } = model.metadata;
-    const object = { apiVersion: model.apiVersion, kind: model.kind, metadata: { name, namespace }, status };
-    await client.serverSideApply(resources.model, object, {
-      fieldManager: fieldManagers.modelStatus,
-      subresource: 'status',
-      force: true,
-      signal,
-    });
-  };
+  const statuses = new StatusWriter<OllamaModelStatus>({
+    client,
+    failpoints,
+    resource: resources.model,
+    fieldManager: fieldManagers.modelStatus,
+  });
+
+  const uids = new Map<string, string>();
 
   const announce = (model: OllamaModel, status: OllamaModelStatus): void => {
     const of = (from: OllamaModelStatus | undefined) =>
@@ -87,8 +84,15 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
   };
 
   return async (key, { signal }) => {
-    const model = caches.models.get(key);
-    if (model === undefined) return undefined;
+    const cached = caches.models.get(key);
+    const known = uids.get(key);
+    if (known !== undefined && known !== cached?.metadata.uid) {
+      statuses.forget(known);
+      uids.delete(key);
+    }
+    if (cached === undefined) return undefined;
+    uids.set(key, cached.metadata.uid);
+    const model = statuses.fresh(cached);
     const object = model as unknown as KubeObject;
     const { namespace } = model.metadata;
     const cluster = caches.clusters.get(`${namespace}/${model.spec.clusterRef.name}`);
@@ -105,6 +109,12 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
       await failpoints.hit('after finalizer OllamaModel');
     }
     const scope = cluster === undefined ? undefined : gatherScope(caches, cluster);
+    const reports = scope === undefined ? new Map<string, AgentReport>() : observer.reports(scope.key);
+    const readyAgents = scope?.readyAgents ?? new Set<string>();
+    // What was said before the operator started is more than what it knows now.
+    const isJudged = model.status?.observedGeneration === model.metadata.generation;
+    if (isJudged && !deleting && unheardAgents({ readyAgents, reports }).length > 0)
+      return { requeueAfterMs: unheardMs };
     const status = modelStatus({
       model,
       plan: scope?.plans.find((plan) => plan.model.metadata.uid === model.metadata.uid),
@@ -114,17 +124,11 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
           : cluster.metadata.deletionTimestamp === undefined
             ? 'present'
             : 'deleting',
-      reports: scope === undefined ? new Map() : observer.reports(scope.key),
-      readyAgents: scope?.readyAgents ?? new Set(),
+      reports,
+      readyAgents,
       nowMs: clock.now(),
     });
-    try {
-      await writeStatus(model, status, signal);
-    } catch (error) {
-      // Deleted meanwhile: there is nobody to tell.
-      if (!isNotFound(error)) throw error;
-      return undefined;
-    }
+    if (!(await statuses.write(model, status, signal))) return undefined;
     announce(model, status);
     return deleting ? { requeueAfterMs: deletingMs } : undefined;
   };

@@ -157,6 +157,29 @@ describe('at the same time', () => {
     await controller.stop();
     await run;
   });
+
+  test('half of the workers are kept for what people ask for', async () => {
+    reconcile.mockImplementation(async () => {
+      await new Promise((resolve) => clock.after(100, () => resolve(undefined)));
+      return undefined;
+    });
+    const controller = make({ workers: 4 });
+    const run = controller.run(stopped.signal);
+    for (const key of 'abcd') controller.enqueue(key, { priority: 'low' });
+    await settle();
+    expect(keys()).toEqual(['a', 'b']);
+    controller.enqueue('x');
+    controller.enqueue('y');
+    controller.enqueue('z');
+    await settle();
+    expect(keys()).toEqual(['a', 'b', 'x', 'y']);
+    await clock.advance(100);
+    expect(keys().slice(0, 5)).toEqual(['a', 'b', 'x', 'y', 'z']);
+    await clock.advance(1000);
+    expect(keys().slice(5)).toEqual(['c', 'd']);
+    await controller.stop();
+    await run;
+  });
 });
 
 describe('the signal of a reconcile', () => {
@@ -288,6 +311,39 @@ describe('watching', () => {
     tell({ type: 'update', object: thing('b', undefined, 2), previous: thing('b'), initial: false });
     await settle();
     expect(keys()).toEqual(['n/b']);
+    await controller.stop();
+    await run;
+  });
+
+  test('what can wait is one turn for a burst, after what people ask for', async () => {
+    const controller = make();
+    controller.watch(informer(), toItself, { priority: 'low', afterMs: 200 });
+    const reported = tell;
+    controller.watch(informer(), toItself);
+    const asked = tell;
+    let free = (): void => undefined;
+    reconcile.mockImplementationOnce(() => new Promise((resolve) => (free = () => resolve(undefined))));
+    const run = controller.run(stopped.signal);
+    const change = (name: string, to: InformerHandler<KubeObject>): void =>
+      to({ type: 'update', object: thing(name), previous: thing(name), initial: false });
+    change('busy', asked);
+    change('reported', reported);
+    await clock.advance(150);
+    change('reported', reported);
+    await clock.advance(50);
+    change('asked', asked);
+    change('sooner', reported);
+    change('sooner', asked);
+    free();
+    await settle();
+    expect(reconcile.mock.calls.map(([key, { priority }]) => [key, priority])).toEqual([
+      ['n/busy', 'high'],
+      ['n/asked', 'high'],
+      ['n/sooner', 'high'],
+      ['n/reported', 'low'],
+    ]);
+    await clock.advance(1000);
+    expect(keys()).toHaveLength(4);
     await controller.stop();
     await run;
   });

@@ -40,7 +40,15 @@ export type Reconcile = (key: string, context: ReconcileContext) => Promise<Reco
 /** Names the keys that an event concerns. */
 export type EventMapping<T> = (object: T, event: InformerEvent<T>) => Iterable<string>;
 
-export interface WatchSettings<T> {
+/** How soon a key has its turn. */
+export interface Hurry {
+  /** High unless said otherwise. */
+  readonly priority?: Priority | undefined;
+  /** Not before that many milliseconds, so that a burst of events is one reconcile; 0. */
+  readonly afterMs?: number | undefined;
+}
+
+export interface WatchSettings<T> extends Hurry {
   /** Events it says no to are dropped. */
   readonly when?: ((event: InformerEvent<T>) => boolean) | undefined;
 }
@@ -49,7 +57,7 @@ export interface ControllerOptions {
   readonly name: string;
   readonly reconcile: Reconcile;
   readonly log: Logger;
-  /** Keys worked on at the same time, 1. */
+  /** Keys worked on at the same time, 1. Half of them, rounded down, are kept for keys of high priority. */
   readonly workers?: number | undefined;
   /** Longest reconcile, 120 000 ms. */
   readonly reconcileTimeoutMs?: number | undefined;
@@ -72,7 +80,7 @@ export interface Controller extends Component {
     mapping: EventMapping<T>,
     settings?: WatchSettings<T>,
   ): void;
-  enqueue(key: string, priority?: Priority): void;
+  enqueue(key: string, hurry?: Hurry): void;
   /**
    * Works until the signal aborts or `stop` is called, and resolves when nothing runs any more.
    * An abort also aborts the reconciles in flight: use it for loss of leadership.
@@ -114,21 +122,22 @@ class QueueController implements Controller {
   watch<T extends KubeObject>(
     informer: Informer<T>,
     mapping: EventMapping<T>,
-    { when }: WatchSettings<T> = {},
+    { when, priority = 'high', afterMs = 0 }: WatchSettings<T> = {},
   ): void {
     this.#watched.push(informer);
     informer.onEvent((event) => {
       if (when?.(event) === false) return;
-      const priority = event.type === 'add' && event.initial ? 'low' : 'high';
+      const hurry: Hurry =
+        event.type === 'add' && event.initial ? { priority: 'low' } : { priority, afterMs };
       const keys = new Set(mapping(event.object, event));
       // A child that changed hands concerns both owners.
       if (event.type === 'update') for (const key of mapping(event.previous, event)) keys.add(key);
-      for (const key of keys) this.#queue.add(key, priority);
+      for (const key of keys) this.enqueue(key, hurry);
     });
   }
 
-  enqueue(key: string, priority?: Priority): void {
-    this.#queue.add(key, priority);
+  enqueue(key: string, { priority = 'high', afterMs = 0 }: Hurry = {}): void {
+    this.#queue.addAfter(key, afterMs, priority);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -141,8 +150,12 @@ class QueueController implements Controller {
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     const stopResync = this.#scheduleResync();
-    const workers = Array.from({ length: this.#options.workers ?? 1 }, () => this.#work());
-    this.#running = Promise.all(workers);
+    // What can wait never occupies all of them.
+    const { workers = 1 } = this.#options;
+    const reserved = Math.floor(workers / 2);
+    this.#running = Promise.all(
+      Array.from({ length: workers }, (_unused, index) => this.#work(index < reserved ? 'high' : 'low')),
+    );
     try {
       await this.#running;
     } finally {
@@ -163,9 +176,9 @@ class QueueController implements Controller {
     }
   }
 
-  async #work(): Promise<void> {
+  async #work(least: Priority): Promise<void> {
     for (;;) {
-      const taken = await this.#queue.take();
+      const taken = await this.#queue.take(undefined, least);
       if (taken === undefined) return;
       try {
         await this.#reconcile(taken.key, taken.priority);
@@ -195,7 +208,7 @@ class QueueController implements Controller {
     let result: Result;
     try {
       const wish = await reconcile(key, { signal: bound.signal, log, reconcileId, priority });
-      result = this.#succeeded(key, priority, wish);
+      result = this.#succeeded(key, wish);
     } catch (error) {
       result = this.#failed(key, priority, error, generation, log);
     } finally {
@@ -206,10 +219,10 @@ class QueueController implements Controller {
     metrics?.reconciles.inc({ controller: name, result });
   }
 
-  #succeeded(key: string, priority: Priority, wish: ReconcileResult | undefined): Result {
+  #succeeded(key: string, wish: ReconcileResult | undefined): Result {
     this.#queue.forget(key);
     if (wish?.requeueAfterMs === undefined) return 'success';
-    this.#queue.addAfter(key, wish.requeueAfterMs, priority);
+    this.#queue.addAfter(key, wish.requeueAfterMs, 'low');
     return 'requeue_after';
   }
 

@@ -1,6 +1,6 @@
 export * from './conditions.ts';
 export { createController } from './controller.ts';
-export type { Controller, Reconcile, ReconcileContext } from './controller.ts';
+export type { Controller, Hurry, Reconcile, ReconcileContext, ReconcileResult } from './controller.ts';
 export { createEventRecorder } from './event-recorder.ts';
 export type { EventRecorder } from './event-recorder.ts';
 export { createFailpoints } from './failpoints.ts';
@@ -13,5 +13,7 @@ export type { LeaderElection } from './leader-election.ts';
 export * from './mappings.ts';
 export { createRuntimeMetrics } from './metrics.ts';
 export * from './owners.ts';
+export { isOlder } from './resource-version.ts';
+export { StatusWriter } from './status-writer.ts';
 export type { Store } from './store.ts';
 export { TerminalError } from './terminal-error.ts';

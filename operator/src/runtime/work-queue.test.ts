@@ -71,6 +71,36 @@ describe('keys', () => {
   });
 });
 
+describe('a worker for keys of high priority alone', () => {
+  test('leaves the others, and has its turn when a key is raised', async () => {
+    queue.add('waits', 'low');
+    const reserved = queue.take(undefined, 'high');
+    const any = await queue.take();
+    expect(any).toEqual({ key: 'waits', priority: 'low' });
+    queue.add('low', 'low');
+    expect(queue.length).toBe(1);
+    queue.add('low', 'high');
+    expect(await reserved).toEqual({ key: 'low', priority: 'high' });
+    expect(queue.length).toBe(0);
+  });
+
+  test('is passed over for one that takes all', async () => {
+    const reserved = queue.take(undefined, 'high');
+    const all = queue.take();
+    queue.add('low', 'low');
+    expect(await all).toEqual({ key: 'low', priority: 'low' });
+    queue.add('high');
+    expect(await reserved).toEqual({ key: 'high', priority: 'high' });
+  });
+
+  test('ends with the queue', async () => {
+    const reserved = queue.take(undefined, 'high');
+    queue.add('low', 'low');
+    queue.shutDown();
+    expect(await reserved).toBeUndefined();
+  });
+});
+
 describe('time', () => {
   test('the earlier of two times wins', async () => {
     queue.addAfter('a', 5000);

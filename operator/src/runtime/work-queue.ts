@@ -28,8 +28,14 @@ export interface WorkQueue {
   /** Ends the backoff of a key. */
   forget(key: string): void;
   retries(key: string): number;
-  /** The next key; undefined once the queue is shut down or the signal aborted. */
-  take(signal?: AbortSignal): Promise<{ readonly key: string; readonly priority: Priority } | undefined>;
+  /**
+   * The next key; undefined once the queue is shut down or the signal aborted.
+   * @param least keys of a lower priority are left to others
+   */
+  take(
+    signal?: AbortSignal,
+    least?: Priority,
+  ): Promise<{ readonly key: string; readonly priority: Priority } | undefined>;
   done(key: string): void;
   /** Gives out nothing any more and drops what waits. */
   shutDown(): void;
@@ -53,7 +59,8 @@ class KeyQueue implements WorkQueue {
   /** Held keys that came up again meanwhile. */
   readonly #again = new Map<string, Priority>();
   readonly #failures = new Map<string, number>();
-  readonly #waiting = new Set<(taken: Taken | undefined) => void>();
+  /** Who waits for a key, with the lowest priority that is taken. */
+  readonly #waiting = new Map<(taken: Taken | undefined) => void, Priority>();
   #closed = false;
 
   constructor({ name, clock, metrics, backoff, random }: WorkQueueOptions) {
@@ -127,9 +134,9 @@ class KeyQueue implements WorkQueue {
     return this.#failures.get(key) ?? 0;
   }
 
-  take(signal?: AbortSignal): Promise<Taken | undefined> {
+  take(signal?: AbortSignal, least: Priority = 'low'): Promise<Taken | undefined> {
     if (this.#closed || signal?.aborted === true) return Promise.resolve(undefined);
-    const next = this.#next();
+    const next = this.#next(least);
     if (next !== undefined) return Promise.resolve(next);
     return new Promise((resolve) => {
       const give = (taken: Taken | undefined): void => {
@@ -139,7 +146,7 @@ class KeyQueue implements WorkQueue {
       };
       const onAbort = (): void => give(undefined);
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(give);
+      this.#waiting.set(give, least);
     });
   }
 
@@ -162,7 +169,7 @@ class KeyQueue implements WorkQueue {
     this.#ready.high.clear();
     this.#ready.low.clear();
     this.#measure();
-    for (const give of [...this.#waiting]) give(undefined);
+    for (const give of [...this.#waiting.keys()]) give(undefined);
   }
 
   /** True when the key is ready already, now at that priority or a higher one. */
@@ -174,20 +181,28 @@ class KeyQueue implements WorkQueue {
     if (priority === 'high') {
       low.delete(key);
       high.set(key, since);
-      this.#measure();
+      this.#offer('high');
     }
     return true;
   }
 
   #makeReady(key: string, priority: Priority): void {
     this.#ready[priority].set(key, this.#clock.monotonic());
-    const [give] = this.#waiting;
-    if (give === undefined) this.#measure();
-    else give(this.#next());
+    this.#offer(priority);
   }
 
-  #next(): Taken | undefined {
-    for (const priority of ['high', 'low'] as const) {
+  /** To somebody who waits for a key of that priority. */
+  #offer(priority: Priority): void {
+    for (const [give, least] of this.#waiting)
+      if (least === 'low' || priority === 'high') {
+        give(this.#next(least));
+        return;
+      }
+    this.#measure();
+  }
+
+  #next(least: Priority): Taken | undefined {
+    for (const priority of least === 'high' ? (['high'] as const) : (['high', 'low'] as const)) {
       for (const [key, since] of this.#ready[priority]) {
         this.#ready[priority].delete(key);
         const now = this.#clock.monotonic();

@@ -4,6 +4,7 @@ import { annotations, apiVersion } from '@ollamamax/api';
 import type { KubeObject } from '../../../operator/src/kube/index.ts';
 import { resources } from '../../../operator/src/resources.ts';
 import { childrenOfPlain } from '../../operator/harness/children.ts';
+import { playedByBench } from './fake-agents.ts';
 import type { Plane } from './plane.ts';
 import type { Sightings } from './sightings.ts';
 
@@ -23,7 +24,12 @@ const clusterObject = ({ namespace }: Plane, name: string, level: string): KubeO
     apiVersion,
     kind: 'OllamaCluster',
     metadata: { name, namespace },
-    spec: { replicas: 3, storage: { ephemeral: true, size: '1Gi' }, logging: { level } },
+    spec: {
+      replicas: 3,
+      storage: { ephemeral: true, size: '1Gi' },
+      logging: { level },
+      pod: { annotations: playedByBench },
+    },
   }) as KubeObject;
 
 const modelObject = ({ namespace }: Plane, cluster: string, index: number): KubeObject =>

@@ -12,6 +12,7 @@ import type { Informer } from '../../../operator/src/runtime/index.ts';
 import type { Plane } from './plane.ts';
 
 interface Pod extends KubeObject {
+  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string }[] };
   readonly status?: { readonly podIP?: string };
 }
 
@@ -24,6 +25,30 @@ interface Agent {
   /** Undefined while its certificate is read. */
   server: Server | undefined;
 }
+
+/** On pods that are not left to kwok, see its stages. */
+export const playedByBench = { 'ollamamax.io/played-by': 'bench' } as const;
+
+/** What a kubelet says of a pod that serves. */
+const runningAt = ({ spec }: Pod, ip: string): object => {
+  const now = `${new Date().toISOString().slice(0, 19)}Z`;
+  const types = ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready'];
+  return {
+    phase: 'Running',
+    podIP: ip,
+    podIPs: [{ ip }],
+    startTime: now,
+    conditions: types.map((type) => ({ type, status: 'True', lastTransitionTime: now })),
+    containerStatuses: spec.containers.map(({ name }) => ({
+      name,
+      image: 'none',
+      imageID: 'none',
+      ready: true,
+      restartCount: 0,
+      state: { running: { startedAt: now } },
+    })),
+  };
+};
 
 /** As long as agents keep a connection of which nobody makes use. */
 const keepAliveMs = 30_000;
@@ -59,13 +84,15 @@ const statusOf = (id: string, cluster: string, state: DesiredState | undefined):
 });
 
 /**
- * Answers the operator as agents do, at the addresses of pods that only seem to run: those are addresses of this
- * machine. An operator whose agents are all silent would do other things than one whose agents are well.
+ * Plays the kubelets of agents, and answers the operator as agents do: one whose agents are all silent would do other
+ * things than one whose agents are well. Every pod has an address of this machine of its own.
  */
 export class FakeAgents {
   readonly #plane: Plane;
   readonly #pods: Informer<Pod>;
   readonly #agents = new Map<string, Agent>();
+  /** Uids of pods that were started. */
+  readonly #started = new Set<string | undefined>();
 
   constructor(plane: Plane) {
     const { client, namespace } = plane;
@@ -82,8 +109,24 @@ export class FakeAgents {
       const running = this.#agents.get(name);
       if (running !== undefined && (type === 'delete' || running.uid !== object.metadata.uid))
         this.#end(name);
-      if (type !== 'delete' && object.metadata.deletionTimestamp === undefined) this.#begin(name, object);
+      if (type === 'delete') return;
+      if (object.metadata.deletionTimestamp === undefined) this.#begin(name, object);
+      // Somebody else has changed or deleted it meanwhile: then there is another event.
+      this.#play(object).catch(() => undefined);
     });
+  }
+
+  async #play(pod: Pod): Promise<void> {
+    const { client } = this.#plane;
+    const { name = '', namespace, uid, deletionTimestamp } = pod.metadata;
+    if (deletionTimestamp !== undefined)
+      await client.delete(resources.pod, { name, namespace }, { uid, gracePeriodSeconds: 0 });
+    else if (pod.spec.nodeName !== undefined && !this.#started.has(uid)) {
+      this.#started.add(uid);
+      const ip = `127.90.${this.#started.size >> 8}.${this.#started.size & 255}`;
+      const patch = { metadata: { uid }, status: runningAt(pod, ip) };
+      await client.mergePatch(resources.pod, { name, namespace }, patch, { subresource: 'status' });
+    }
   }
 
   start(signal: AbortSignal): Promise<void> {

@@ -11,37 +11,6 @@ import type { ControlPlane } from '../../cluster/kubernetes/control-plane.ts';
 
 const nodes = 5;
 
-/**
- * Nodes whose pods get addresses of this machine: others may belong to somebody, whom the operator would ask for
- * agents. There are 254 for a node, and a rollout wants some of them twice for a while.
- */
-const addNodes = async (control: ControlPlane): Promise<void> => {
-  // For the program that plays nodes. It takes care of those that look like its own.
-  await control.addFakeNodes(1);
-  const model = JSON.parse(await control.kubectl(['get', 'node', 'fake-1', '-o=json'])) as {
-    readonly metadata: Readonly<Record<'labels' | 'annotations', Readonly<Record<string, string>>>>;
-    readonly status: Readonly<Record<'capacity' | 'allocatable', Readonly<Record<string, string>>>>;
-  };
-  await control.kubectl(['delete', 'node', 'fake-1']);
-  const { labels, annotations } = model.metadata;
-  const { capacity, allocatable } = model.status;
-  const items = Array.from({ length: nodes }, (_unused, index) => {
-    const name = `bench-${index}`;
-    const podCIDR = `127.90.${index}.0/24`;
-    return {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name, annotations, labels: { ...labels, 'kubernetes.io/hostname': name } },
-      spec: { podCIDR, podCIDRs: [podCIDR] },
-      status: { capacity, allocatable },
-    };
-  });
-  await control.kubectl(['create', '-f', '-'], {
-    stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
-  });
-  await control.kubectl(['wait', 'node', '--all', '--for=condition=Ready', '--timeout=50s']);
-};
-
 /** A control plane with everything that `manifests/install.yaml` brings, but for the operator itself. */
 export interface Plane {
   readonly control: ControlPlane;
@@ -82,7 +51,7 @@ export const startPlane = async (): Promise<Plane> => {
     for (const end of close) await end();
   };
   try {
-    await addNodes(control);
+    await control.addFakeNodes(nodes);
     const { name, namespace: operatorNamespace } = await install(control);
     const token = ['create', 'token', name, `--namespace=${operatorNamespace}`, '--duration=24h'];
     writeFileSync(join(folder, 'token'), await control.kubectl(token), { mode: 0o600 });

@@ -16,6 +16,8 @@ export interface ControlPlaneOptions {
   readonly address: string;
   /** After so long without a word from its kubelet a node counts as dead. */
   readonly nodeGraceSeconds: number;
+  /** Whether Services get endpoints: nobody can use those of pods that only seem to run. */
+  readonly endpoints: boolean;
 }
 
 interface Ports {
@@ -82,6 +84,7 @@ export class ControlPlaneDaemons {
       `--cluster-cidr=${addresses.pods}`,
       '--node-cidr-mask-size=24',
       `--node-monitor-grace-period=${this.#options.nodeGraceSeconds}s`,
+      ...(this.#options.endpoints ? [] : ['--controllers=*,-endpoints-controller,-endpointslice-controller']),
     ]);
     this.daemons.start('kube-scheduler', [
       join(programs, 'kube-scheduler'),

@@ -45,7 +45,12 @@ export async function startControlPlane(): Promise<ControlPlane> {
   await removeControlPlanes();
   const folder = newControlPlaneFolder();
   const stop = () => removeFolder(folder);
-  const daemons = new ControlPlaneDaemons({ folder, address: '127.0.0.1', nodeGraceSeconds: 20 });
+  const daemons = new ControlPlaneDaemons({
+    folder,
+    address: '127.0.0.1',
+    nodeGraceSeconds: 20,
+    endpoints: false,
+  });
   try {
     await daemons.start();
   } catch (error) {

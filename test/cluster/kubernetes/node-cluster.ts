@@ -25,6 +25,7 @@ export class NodeCluster {
     folder: clusterFolder,
     address: addresses.controlPlane,
     nodeGraceSeconds: 20,
+    endpoints: true,
   });
   readonly #completed = join(clusterFolder, 'completed');
 

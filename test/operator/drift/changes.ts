@@ -1,7 +1,11 @@
 import type { Changes, Kind, KubeObject } from '../harness/objects.ts';
 
+type Change = Changes | ((object: KubeObject) => Changes);
+
+const firstKey = ({ data }: KubeObject): string => Object.keys(data as object)[0] ?? '';
+
 /** What somebody may change of the children of a cluster `demo`. */
-export const changes: readonly (readonly [title: string, Kind, name: string, Changes])[] = [
+export const changes: readonly (readonly [title: string, Kind, name: string, Change])[] = [
   ['another image', 'StatefulSet', 'demo', { '/spec/template/spec/containers/0/image': 'x:1' }],
   ['fewer pods', 'StatefulSet', 'demo', { '/spec/replicas': 1 }],
   ['more pods', 'StatefulSet', 'demo', { '/spec/replicas': 5 }],
@@ -9,7 +13,12 @@ export const changes: readonly (readonly [title: string, Kind, name: string, Cha
   ['another selector', 'Service', 'demo', { '/spec/selector': { app: 'other' } }],
   ['a missing port', 'Service', 'demo', { '/spec/ports/1': undefined }],
   ['hidden pods', 'Service', 'demo-agents', { '/spec/publishNotReadyAddresses': false }],
-  ['another configuration', 'ConfigMap', 'demo-config', { '/data/node.yaml': 'a: b\n' }],
+  [
+    'another configuration',
+    'ConfigMap',
+    'demo-config',
+    (object) => ({ [`/data/${firstKey(object)}`]: 'a: b\n' }),
+  ],
   ['no configuration', 'ConfigMap', 'demo-config', { '/data': undefined }],
   ['an open door', 'NetworkPolicy', 'demo', { '/spec/ingress/-': {} }],
   ['a closed door', 'NetworkPolicy', 'demo', { '/spec/ingress/0': undefined }],

@@ -1,6 +1,6 @@
 import { cluster } from '../harness/documents.ts';
 import type { Document } from '../harness/documents.ts';
-import { patterns, refused, says } from './refused.ts';
+import { forms, refused, says } from './refused.ts';
 import type { Refused } from './refused.ts';
 
 const creation = (title: string, spec: unknown, ...sentences: readonly string[]): Refused =>
@@ -64,12 +64,8 @@ export const refusedClusters: readonly Refused[] = [
     `metadata.name: Invalid value: "Sample": ${rfc1123}`,
     says.rule('<nil>', nameRule),
   ),
-  creation('an empty image', { image: '' }, says.empty('spec.image')),
-  creation(
-    'an image with a space',
-    { image: 'agent 1' },
-    says.pattern('spec.image', 'agent 1', String.raw`^[^\s]+$`),
-  ),
+  creation('an empty image', { image: '' }, says.form('spec.image', forms.image)),
+  creation('an image with a space', { image: 'agent 1' }, says.form('spec.image', forms.image)),
   creation('a long image', { image: 'x'.repeat(513) }, says.tooLong('spec.image', 512)),
   creation(
     'an unknown pull policy',
@@ -79,7 +75,7 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'a pull secret that is no name',
     { imagePullSecrets: [{ name: 'Registry' }] },
-    says.pattern('spec.imagePullSecrets[0].name', 'Registry', patterns.name),
+    says.form('spec.imagePullSecrets[0].name', forms.name),
   ),
   creation(
     'a pull secret without a name',
@@ -94,12 +90,12 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'an amount of memory in words',
     { resources: { requests: { memory: 'lots' } } },
-    says.pattern('spec.resources.requests.memory', 'lots', patterns.quantity),
+    says.amount('spec.resources.requests[memory]'),
   ),
   creation(
     'less than no memory',
     { resources: { limits: { memory: '-1Gi' } } },
-    says.pattern('spec.resources.limits.memory', '-1Gi', patterns.quantity),
+    says.amount('spec.resources.limits[memory]'),
   ),
   creation(
     'a vendor of GPUs that is not known',
@@ -111,27 +107,22 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'a resource without its domain',
     { gpu: { resourceName: 'gpu' } },
-    says.pattern('spec.gpu.resourceName', 'gpu', patterns.resource),
+    says.form('spec.gpu.resourceName', forms.gpu),
   ),
-  creation(
-    'a size in words',
-    { storage: { size: 'big' } },
-    says.pattern('spec.storage.size', 'big', patterns.quantity),
-  ),
-  creation(
-    'a size with two units',
-    { storage: { size: '1e3Gi' } },
-    says.pattern('spec.storage.size', '1e3Gi', patterns.quantity),
-  ),
+  creation('a size in words', { storage: { size: 'big' } }, says.amount('spec.storage.size')),
+  creation('a size with two units', { storage: { size: '1e3Gi' } }, says.amount('spec.storage.size')),
   creation(
     'no storage',
     { storage: { size: '0' } },
-    says.rule('spec.storage.size', 'storage.size must be more than nothing'),
+    says.rule(
+      'spec.storage.size',
+      'storage.size must be at least 64Mi; a number without a unit, such as Gi, means bytes',
+    ),
   ),
   creation(
     'a storage class that is no name',
     { storage: { className: 'Fast SSD' } },
-    says.pattern('spec.storage.className', 'Fast SSD', patterns.name),
+    says.form('spec.storage.className', forms.name),
   ),
   creation(
     'an unknown retention',
@@ -169,7 +160,7 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'a URL for a host',
     { ingress: { enabled: true, host: 'https://llm.example.com' } },
-    says.pattern('spec.ingress.host', 'https://llm.example.com', patterns.host),
+    says.form('spec.ingress.host', forms.host),
   ),
   creation(
     'tokens that are valid for a moment',
@@ -239,7 +230,7 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'an interval without its unit',
     { monitoring: { interval: '30' } },
-    says.pattern('spec.monitoring.interval', '30', patterns.interval),
+    says.form('spec.monitoring.interval', forms.interval),
   ),
   creation(
     'one peer for a list of peers',
@@ -275,9 +266,12 @@ export const refusedClusters: readonly Refused[] = [
   creation(
     'three mistakes at once',
     { replicas: 0, image: '', storage: { size: '0' } },
-    says.empty('spec.image'),
+    says.form('spec.image', forms.image),
     says.atLeast('spec.replicas', 0, 1),
-    says.rule('spec.storage.size', 'storage.size must be more than nothing'),
+    says.rule(
+      'spec.storage.size',
+      'storage.size must be at least 64Mi; a number without a unit, such as Gi, means bytes',
+    ),
   ),
 ];
 
@@ -327,7 +321,10 @@ export const acceptedClusters: readonly (readonly [meets: string, Document])[] =
     'storage.className has no meaning with storage.ephemeral: leave one of them out',
     cluster('ephemeral', { storage: { ephemeral: true } }),
   ],
-  ['storage.size must be more than nothing', cluster('smallest', { storage: { size: '1m' } })],
+  [
+    'storage.size must be at least 64Mi; a number without a unit, such as Gi, means bytes',
+    cluster('smallest', { storage: { size: '64Mi' } }),
+  ],
   [
     'ingress.host is needed when ingress.enabled is true',
     cluster('ingress-off', { ingress: { host: 'a.example' } }),
@@ -343,4 +340,10 @@ export const acceptedClusters: readonly (readonly [meets: string, Document])[] =
   ],
   ['storage.size may grow but not shrink', cluster('plain', { storage: { size: '20480Mi' } })],
   ['storage.size may grow but not shrink', cluster('plain', { storage: { size: '21Gi' } })],
+  [forms.name, cluster('names', { storage: { className: 'a.b-c1' }, imagePullSecrets: [{ name: 'a' }] })],
+  [forms.amount, cluster('amounts', { resources: { limits: { cpu: '0.5', memory: '1.5e9', gpus: 2 } } })],
+  [forms.image, cluster('image', { image: 'registry.example:5000/a/b:1@sha256:0' })],
+  [forms.gpu, cluster('gpu', { gpu: { resourceName: 'nvidia.com/mig-1g.5gb' } })],
+  [forms.host, cluster('host', { ingress: { host: '*.a-1.example' } })],
+  [forms.interval, cluster('interval', { monitoring: { interval: '500ms' } })],
 ];

@@ -11,14 +11,14 @@ export interface DesiredInput {
   /** Image of agents when the cluster names none. */
   readonly defaultImage: string;
   readonly defaultPullPolicy: string | undefined;
-  /** Domain of the cluster's DNS, `cluster.local`. */
-  readonly clusterDomain: string;
   /** Namespace of the operator itself, which NetworkPolicies let in. */
   readonly operatorNamespace: string;
   /** Claims that models of the cluster are read from, sorted. */
   readonly modelClaims: readonly string[];
   /** Changes when agents need other certificates: they read them once, at their start. */
   readonly certificateEpoch: string;
+  /** Configuration files, by key, that agents with earlier templates read. */
+  readonly earlierConfigs: Readonly<Record<string, string>>;
   /** Further agents that must have certificates: those a scale-down has not removed yet. */
   readonly replicas: number;
   /** A short digest of a text, the same each time. */

@@ -1,17 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileValidator, NodeConfig } from '@ollamamax/api';
 import { parseConfigFile } from '@ollamamax/common';
-import { clusterOf, inputOf, type ClusterFields } from '../cluster.fixture.ts';
-import { configKey, configMap, servesHttps } from './config-map.ts';
+import { clusterOf, inputOf, podOf, type ClusterFields } from '../cluster.fixture.ts';
+import type { StatefulSet } from '../objects.ts';
+import { configHash, configKey, configMap, earlierConfigs, servesHttps } from './config-map.ts';
+import { podTemplate } from './pod-template.ts';
 
 type Configuration = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 const configurationOf = (spec: object = {}, fields?: ClusterFields): Configuration => {
-  const { data } = configMap(inputOf(clusterOf(spec, fields))) as unknown as {
-    readonly data: Readonly<Record<string, string>>;
-  };
-  expect(Object.keys(data)).toEqual([configKey]);
-  const { value, problems } = parseConfigFile(data[configKey]!, {});
+  const input = inputOf(clusterOf(spec, fields));
+  const { data } = configMap(input) as unknown as { readonly data: Readonly<Record<string, string>> };
+  const key = configKey(configHash(input));
+  expect(Object.keys(data)).toEqual([key]);
+  const { value, problems } = parseConfigFile(data[key]!, {});
   expect(problems).toEqual([]);
   return value as Configuration;
 };
@@ -75,5 +77,59 @@ describe('the configuration of the agents', () => {
     const text = JSON.stringify(configMap(inputOf(clusterOf({ inference: { contextSize: 12345 } }))));
     expect(text).not.toContain('12345');
     expect(text).not.toMatch(/argon2id|PRIVATE KEY/);
+  });
+});
+
+describe('files that agents with an earlier template read', () => {
+  const key = (letter: string): string => `node-${letter.repeat(16)}.yaml`;
+  const live = { [key('a')]: 'old', [key('b')]: 'new', 'somebody.yaml': 'theirs' };
+  const setOf = (hash: string, status: NonNullable<StatefulSet['status']>): StatefulSet => ({
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'demo', generation: 4 },
+    spec: { template: { metadata: { annotations: { 'ollamamax.io/config-hash': hash } } } },
+    status,
+  });
+  const done = { observedGeneration: 4, currentRevision: 'r2', updateRevision: 'r2' };
+
+  test.each<[string, StatefulSet | undefined]>([
+    ['the template is about to be changed', setOf('a'.repeat(16), done)],
+    ['a roll goes on', setOf('b'.repeat(16), { ...done, currentRevision: 'r1' })],
+    [
+      'the StatefulSet controller has not seen it yet',
+      setOf('b'.repeat(16), { ...done, observedGeneration: 3 }),
+    ],
+    ['the StatefulSet is being made anew', undefined],
+  ])('stay while %s', (_when, statefulSet) => {
+    expect(earlierConfigs('b'.repeat(16), live, statefulSet, [])).toEqual({ [key('a')]: 'old' });
+  });
+
+  test('go when all agents have the new template', () => {
+    expect(earlierConfigs('b'.repeat(16), live, setOf('b'.repeat(16), done), [])).toEqual({});
+  });
+
+  test('are bounded, and those of pods are among them', () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 40 }, (_unused, index) => [
+        `node-${String(index).padStart(16, '0')}.yaml`,
+        String(index),
+      ]),
+    );
+    const pod = podOf(0);
+    const annotations = { 'ollamamax.io/config-hash': '39'.padStart(16, '0') };
+    const kept = earlierConfigs('b'.repeat(16), many, undefined, [
+      { ...pod, metadata: { ...pod.metadata, annotations } },
+    ]);
+    expect(Object.keys(kept)).toHaveLength(20);
+    expect(Object.values(kept)).toContain('39');
+  });
+
+  test('are in the ConfigMap beside the new one, which alone the template names', () => {
+    const input = inputOf(clusterOf(), { earlierConfigs: { [key('a')]: 'old' } });
+    const current = configKey(configHash(input));
+    expect(configMap(input)).toMatchObject({ data: { [key('a')]: 'old', [current]: expect.any(String) } });
+    expect(configHash(input)).toBe(configHash(inputOf()));
+    expect(JSON.stringify(podTemplate(input))).toContain(JSON.stringify({ key: current, path: 'node.yaml' }));
+    expect(JSON.stringify(podTemplate(input))).not.toContain(key('a'));
   });
 });

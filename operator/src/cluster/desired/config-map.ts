@@ -1,5 +1,6 @@
-import { ports, type OllamaCluster } from '@ollamamax/api';
+import { annotations, ports, type OllamaCluster } from '@ollamamax/api';
 import { formatYaml } from '@ollamamax/common';
+import type { Pod, StatefulSet } from '../objects.ts';
 import { child, namesOf, type Child, type DesiredInput } from './child.ts';
 
 /** Where things are in the pods. */
@@ -62,9 +63,46 @@ const nodeConfig = ({ cluster }: DesiredInput): string => {
   });
 };
 
-export const configKey = 'node.yaml';
+/** Changes with everything that agents read only at their start. */
+export const configHash = (input: DesiredInput): string =>
+  input.digest(JSON.stringify([nodeConfig(input), input.certificateEpoch]));
+
+/** Key of the file that agents with that hash read. */
+export const configKey = (hash: string): string => `node-${hash}.yaml`;
+
+const isConfigKey = (key: string): boolean => /^node-[0-9a-f]{16}\.yaml$/.test(key);
+
+/** More earlier files than a roll leaves behind are not kept, unless pods read them. */
+const maxEarlier = 20;
+
+/**
+ * Files that agents with an earlier template still read: one that starts again before its turn must not find what is
+ * meant for the new template.
+ * @param live as the ConfigMap is now
+ */
+export const earlierConfigs = (
+  hash: string,
+  live: Readonly<Record<string, string>>,
+  statefulSet: StatefulSet | undefined,
+  pods: readonly Pod[],
+): Readonly<Record<string, string>> => {
+  const { status, spec, metadata } = statefulSet ?? {};
+  const settled =
+    spec?.template?.metadata?.annotations?.[annotations.configHash] === hash &&
+    status?.observedGeneration === metadata?.generation &&
+    status?.currentRevision === status?.updateRevision;
+  if (settled) return {};
+  const read = new Set(
+    pods.map(({ metadata: of }) => configKey(of.annotations?.[annotations.configHash] ?? '')),
+  );
+  const keys = Object.keys(live)
+    .filter((key) => isConfigKey(key) && key !== configKey(hash))
+    .sort((a, b) => Number(read.has(b)) - Number(read.has(a)));
+  const kept = keys.filter((key, index) => read.has(key) || index < maxEarlier);
+  return Object.fromEntries(kept.map((key) => [key, live[key] ?? '']));
+};
 
 export const configMap = (input: DesiredInput): Child =>
   child(input.cluster, 'v1', 'ConfigMap', namesOf(input.cluster).config, {
-    data: { [configKey]: nodeConfig(input) },
+    data: { ...input.earlierConfigs, [configKey(configHash(input))]: nodeConfig(input) },
   });

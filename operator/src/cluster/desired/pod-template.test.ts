@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { clusterOf, inputOf, type ClusterFields } from '../cluster.fixture.ts';
-import { configHash, imageOf, podTemplate } from './pod-template.ts';
+import { configHash } from './config-map.ts';
+import { imageOf, podTemplate } from './pod-template.ts';
 import { statefulSet, templateHash } from './stateful-set.ts';
 import { selectorLabels, type DesiredInput } from './child.ts';
 

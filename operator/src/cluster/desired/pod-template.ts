@@ -1,10 +1,12 @@
 import { annotations, ports } from '@ollamamax/api';
 import { childLabels, namesOf, selectorLabels, type DesiredInput } from './child.ts';
-import { configKey, configMap, paths, servesHttps } from './config-map.ts';
+import { configHash, configKey, paths, servesHttps } from './config-map.ts';
 
 /** Name of the container; people need it for `kubectl logs -c`. */
 const containerName = 'agent';
 export const dataVolume = 'data';
+/** As agents look for it in their folder. */
+const configFile = 'node.yaml';
 
 /** Longest time between the end of the grace time and the end of the process. */
 const exitSlackSeconds = 20;
@@ -14,10 +16,6 @@ const gpuResources = { nvidia: 'nvidia.com/gpu', amd: 'amd.com/gpu', intel: 'gpu
 
 export const imageOf = ({ cluster, defaultImage }: DesiredInput): string =>
   cluster.spec.image ?? defaultImage;
-
-/** Changes with everything that agents read only at their start. */
-export const configHash = (input: DesiredInput): string =>
-  input.digest(JSON.stringify([configMap(input).data, input.certificateEpoch]));
 
 const resourcesOf = ({ cluster: { spec } }: DesiredInput): object => {
   if (spec.gpu === undefined) return spec.resources;
@@ -67,13 +65,20 @@ const mounts = ({ cluster, modelClaims, digest }: DesiredInput): object[] => [
 /** Volume names are shorter than names of claims may be. */
 const claimVolume = (claim: string, digest: DesiredInput['digest']): string => `model-${digest(claim)}`;
 
-const volumes = ({ cluster, modelClaims, digest }: DesiredInput): object[] => {
+const volumes = (input: DesiredInput): object[] => {
+  const { cluster, modelClaims, digest } = input;
   const { spec } = cluster;
   const names = namesOf(cluster);
   return [
     ...(spec.storage.ephemeral ? [{ name: dataVolume, emptyDir: { sizeLimit: spec.storage.size } }] : []),
     { name: 'tmp', emptyDir: {} },
-    { name: 'config', configMap: { name: names.config } },
+    {
+      name: 'config',
+      configMap: {
+        name: names.config,
+        items: [{ key: configKey(configHash(input)), path: configFile }],
+      },
+    },
     { name: 'tls', secret: { secretName: names.agentCertificates, defaultMode: 0o440 } },
     ...(servesHttps(cluster)
       ? [
@@ -163,7 +168,7 @@ export const podTemplate = (input: DesiredInput): Readonly<Record<string, unknow
           name: containerName,
           image: imageOf(input),
           ...defined({ imagePullPolicy: spec.imagePullPolicy ?? input.defaultPullPolicy }),
-          args: ['--config', `${paths.config}/${configKey}`],
+          args: ['--config', `${paths.config}/${configFile}`],
           env: environment(input),
           ports: [
             { name: 'api', containerPort: ports.api, protocol: 'TCP' },

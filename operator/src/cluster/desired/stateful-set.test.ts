@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { clusterOf, inputOf } from '../cluster.fixture.ts';
 import { childLabels, selectorLabels } from './child.ts';
 import { podTemplate } from './pod-template.ts';
-import { claimName, statefulSet } from './stateful-set.ts';
+import { claimName, claimSize, statefulSet } from './stateful-set.ts';
 
 const specOf = (input = inputOf(), partition = 0): Readonly<Record<string, unknown>> =>
   statefulSet(input, partition).spec as Readonly<Record<string, unknown>>;
@@ -54,10 +54,22 @@ describe('statefulSet', () => {
     expect(claimName('demo-2')).toBe(`${template!.metadata.name}-demo-2`);
   });
 
+  test('keeps the size of volumes that it was made with, whatever the spec asks for now', () => {
+    const input = inputOf(clusterOf({ storage: { size: '40Gi' } }));
+    expect(claimSize(statefulSet(input, 0))).toBe('40Gi');
+    const kept = statefulSet(input, 0, '20Gi');
+    expect(claimSize(kept)).toBe('20Gi');
+    expect(statefulSet(input, 0, claimSize(kept))).toEqual(kept);
+    expect(statefulSet(input, 0, claimSize(undefined))).toEqual(statefulSet(input, 0));
+  });
+
   test('without volumes there is nothing of them', () => {
     const spec = specOf(inputOf(clusterOf({ storage: { ephemeral: true } })));
     expect(spec).not.toHaveProperty('volumeClaimTemplates');
     expect(spec).not.toHaveProperty('persistentVolumeClaimRetentionPolicy');
+    const made = statefulSet(inputOf(clusterOf({ storage: { ephemeral: true } })), 0, '20Gi');
+    expect(made.spec).toEqual(spec);
+    expect(claimSize(made)).toBeUndefined();
   });
 
   test('what cannot be changed in a StatefulSet does not depend on what can be changed in a cluster', () => {

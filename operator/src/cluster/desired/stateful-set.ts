@@ -1,5 +1,6 @@
 import { apiGroup } from '@ollamamax/api';
 import { child, childLabels, namesOf, selectorLabels, type Child, type DesiredInput } from './child.ts';
+import type { StatefulSet } from '../objects.ts';
 import { dataVolume, podTemplate } from './pod-template.ts';
 
 /** On the StatefulSet: tells whether the template is the one that was applied last. */
@@ -11,8 +12,9 @@ export const templateHash = (input: DesiredInput): string => input.digest(JSON.s
 /**
  * The agents. Pods start and stop in parallel; which of them get a new template is decided by `partition`, which the
  * operator lowers one by one as long as nothing suffers.
+ * @param volumeSize of the volumes it makes, see `claimSize`; left out, what the spec asks for
  */
-export const statefulSet = (input: DesiredInput, partition: number): Child => {
+export const statefulSet = (input: DesiredInput, partition: number, volumeSize?: string): Child => {
   const { cluster } = input;
   const { storage } = cluster.spec;
   const names = namesOf(cluster);
@@ -42,7 +44,7 @@ export const statefulSet = (input: DesiredInput, partition: number): Child => {
                   spec: {
                     accessModes: ['ReadWriteOnce'],
                     ...(storage.className === undefined ? {} : { storageClassName: storage.className }),
-                    resources: { requests: { storage: String(storage.size) } },
+                    resources: { requests: { storage: volumeSize ?? String(storage.size) } },
                   },
                 },
               ],
@@ -55,3 +57,7 @@ export const statefulSet = (input: DesiredInput, partition: number): Child => {
 
 /** Name of the claim that a StatefulSet makes for one of its pods. */
 export const claimName = (pod: string): string => `${dataVolume}-${pod}`;
+
+/** Size that a StatefulSet was made with, which cannot be changed: another one is a matter of making it anew. */
+export const claimSize = (made: StatefulSet | undefined): string | undefined =>
+  made?.spec?.volumeClaimTemplates?.[0]?.spec?.resources?.requests?.storage;
