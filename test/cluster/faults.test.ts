@@ -22,6 +22,33 @@ import { until } from './kubernetes/until.ts';
 /** The issue's own: what goes wrong is told within half a minute. */
 const toldWithinMs = 30_000;
 
+/** A long answer that is running. */
+interface LongStream {
+  /** Name of the agent that its client talks to. */
+  readonly entry: string;
+  /** Name of the agent that computes it. */
+  readonly servedBy: string | undefined;
+  /** Once it has ended. */
+  outcome: StreamOutcome | undefined;
+}
+
+/** Starts a long answer by way of one agent; resolves when it is known who computes it. */
+const startLongStream = async (
+  entry: string,
+  url: string,
+  model: string,
+  signal: AbortSignal,
+): Promise<LongStream> => {
+  const begun = Promise.withResolvers<string | undefined>();
+  const ended = streamChat(url, { ...endless, model }, { onHead: begun.resolve, signal });
+  const first = await Promise.race([begun.promise, ended]);
+  if (typeof first === 'object')
+    throw new Error(`a stream did not begin: ${first.error ?? String(first.broken)}`);
+  const stream: LongStream = { entry, servedBy: first, outcome: undefined };
+  void ended.then((outcome) => (stream.outcome = outcome));
+  return stream;
+};
+
 let stack: Stack;
 let space: Namespace;
 let files: Server;
@@ -261,47 +288,50 @@ describe('a cluster that serves', () => {
     const pods = JSON.parse(
       await space.kubectl(['get', 'pods', '-l', 'ollamamax.io/cluster=demo', '-o', 'json']),
     ) as { items: { metadata: { name: string }; spec: { nodeName: string }; status: { podIP: string } }[] };
-    const victim = pods.items.find(({ spec }) => spec.nodeName !== 'node-1');
-    if (victim === undefined) throw new Error('all agents are on one node');
-    const node = Number(victim.spec.nodeName.replace('node-', ''));
-    const stop = new AbortController();
-    const entries = pods.items.map((pod) => ({
+    const agents = pods.items.map((pod) => ({
+      name: pod.metadata.name,
+      node: pod.spec.nodeName,
       url: `http://${pod.status.podIP}:8080`,
-      dies: pod.spec.nodeName === victim.spec.nodeName,
     }));
-    const outcomes: { readonly dies: boolean; readonly outcome: StreamOutcome }[] = [];
-    let begun = 0;
-    // Long ones by way of each agent: any of the three may be the one that computes.
-    const streams = [...entries, ...entries, ...entries].map(async ({ url, dies }) => {
-      let first = true;
-      const onText = (): void => {
-        if (first) begun += 1;
-        first = false;
-      };
-      const outcome = await streamChat(url, { ...endless, model: 'tiny' }, { onText, signal: stop.signal });
-      if (!stop.signal.aborted) outcomes.push({ dies, outcome });
-    });
-    await until('all streams run', () => begun === streams.length, { timeoutMs: 60_000 });
+    const victim = agents.find(({ node }) => node !== 'node-1');
+    if (victim === undefined) throw new Error('all agents are on one node');
+    // One agent computes it for all.
+    await space.apply(
+      modelObject('pinned', 'demo', { replicas: 1, nodeSelector: { 'kubernetes.io/hostname': victim.node } }),
+    );
+    await space.untilModel('pinned', 'the model is where it is to be', isReady);
+    const stop = new AbortController();
+    const streams: LongStream[] = [];
+    for (const model of ['tiny', 'pinned'])
+      for (const { name, url } of agents) streams.push(await startLongStream(name, url, model, stop.signal));
+    const entered = streams.filter(({ entry }) => entry === victim.name);
+    const lost = streams.filter(({ entry, servedBy }) => entry !== victim.name && servedBy === victim.name);
+    const untouched = streams.filter((stream) => !entered.includes(stream) && !lost.includes(stream));
+    expect(lost.length).toBeGreaterThanOrEqual(2);
+    const node = Number(victim.node.replace('node-', ''));
     await stack.cluster.stopNode(node);
     try {
       // The others notice by themselves, long before Kubernetes does, and try another agent before the first byte.
-      for (const { url } of entries.filter(({ dies }) => !dies))
+      for (const { url } of agents.filter(({ name }) => name !== victim.name))
         for (let round = 0; round < 3; round += 1) {
           const outcome = await streamChat(url, { ...story, model: 'tiny' });
           expect(outcome).toMatchObject({ complete: true, error: undefined, broken: undefined });
           expect(isWholeStory(outcome.text)).toBe(true);
         }
       await until(
-        'streams that the dead agent computed for others have ended',
-        () => outcomes.some(({ dies }) => !dies),
-        { timeoutMs: 60_000 },
+        'what it computed for others has ended',
+        () => lost.every(({ outcome }) => outcome !== undefined),
+        {
+          timeoutMs: 60_000,
+        },
       );
+      for (const { outcome } of lost)
+        expect(outcome).toMatchObject({ complete: false, code: 'agent_unreachable', broken: undefined });
+      // Theirs is a connection to a machine that is gone: nothing comes any more, and no last line.
+      for (const { outcome } of entered) expect(outcome?.complete ?? false).toBe(false);
+      for (const { outcome } of untouched)
+        if (outcome !== undefined) expect(outcome).toMatchObject({ complete: true, broken: undefined });
       stop.abort();
-      await Promise.all(streams);
-      for (const { dies, outcome } of outcomes)
-        if (dies) expect(outcome).toMatchObject({ complete: false, broken: expect.anything() });
-        else if (!outcome.complete)
-          expect(outcome).toMatchObject({ code: 'agent_unreachable', broken: undefined });
       const cluster = await space.untilCluster(
         'the cluster says that an agent is away',
         (one) => (one.status?.readyReplicas ?? 3) < 3,
@@ -310,7 +340,7 @@ describe('a cluster that serves', () => {
       expect(isTrue(cluster, 'QuorumReady')).toBe(true);
       expect(condition(cluster, 'Degraded')).toMatchObject({
         reason: 'NodeLost',
-        message: expect.stringContaining(`node ${victim.spec.nodeName} does not report any more.`),
+        message: expect.stringContaining(`node ${victim.node} does not report any more.`),
       });
     } finally {
       await stack.cluster.startNode(node);

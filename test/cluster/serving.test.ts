@@ -99,6 +99,40 @@ describe('a cluster of three agents', () => {
     expect(table).toMatch(/ollamamax-tiny\s+demo\s+ollamamax-tiny:latest\s+Ready\s+100\s+3\s+3/);
   }, 300_000);
 
+  test('finds itself: every agent knows the others, and a model on one of them is answered by way of each', async () => {
+    await space.apply(modelObject('single', 'demo', { replicas: 1 }));
+    await space.untilModel(
+      'single',
+      'it is on one agent and no other',
+      (one) => one.status?.readyReplicas === 1 && isReady(one),
+    );
+    const authorization = `Bearer ${await space.token()}`;
+    const pods = JSON.parse(
+      await space.kubectl(['get', 'pods', '-l', 'ollamamax.io/cluster=demo', '-o', 'json']),
+    ) as {
+      items: { status: { podIP: string } }[];
+    };
+    const servedBy = new Set<string | undefined>();
+    for (const { status } of pods.items) {
+      const api = `http://${status.podIP}:8080`;
+      const { nodes } = (await (
+        await fetch(`${api}/api/v1/nodes`, { headers: { authorization } })
+      ).json()) as {
+        nodes: { id: string; phase: string }[];
+      };
+      expect(nodes.map(({ id, phase }) => [id, phase])).toEqual([
+        ['demo-0', 'ready'],
+        ['demo-1', 'ready'],
+        ['demo-2', 'ready'],
+      ]);
+      const outcome = await streamChat(api, { ...story, model: 'single' }, { token: await space.token() });
+      expect(outcome).toMatchObject({ complete: true, error: undefined });
+      servedBy.add(outcome.servedBy);
+    }
+    expect(servedBy.size).toBe(1);
+    await space.kubectl(['delete', 'om', 'single', '--timeout=60s']);
+  }, 120_000);
+
   test('answers the official Ollama client at its Service', async () => {
     const client = new Ollama({
       host: await space.serviceUrl(),

@@ -1,3 +1,5 @@
+import { headers } from '@ollamamax/api';
+
 /** One streamed chat as a client saw it. */
 export interface StreamOutcome {
   /** Text of all lines together. */
@@ -10,6 +12,8 @@ export interface StreamOutcome {
   /** The connection broke or was refused. */
   readonly broken: unknown;
   readonly status: number | undefined;
+  /** Id of the agent whose runner did the work. */
+  readonly servedBy: string | undefined;
 }
 
 interface Line {
@@ -26,6 +30,8 @@ export interface StreamOptions {
   readonly fetch?: typeof fetch;
   /** Called with each piece of text. */
   readonly onText?: (text: string) => void;
+  /** Called once the answer has begun, with the id of the agent whose runner does the work. */
+  readonly onHead?: (servedBy: string | undefined) => void;
 }
 
 /** Streams a chat through Ollama's API to its end, whatever that is; never throws. */
@@ -40,6 +46,7 @@ export const streamChat = async (
   let code: string | undefined;
   let broken: unknown;
   let status: number | undefined;
+  let servedBy: string | undefined;
   try {
     const response = await (options.fetch ?? fetch)(`${api}/api/chat`, {
       method: 'POST',
@@ -51,6 +58,8 @@ export const streamChat = async (
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     status = response.status;
+    servedBy = response.headers.get(headers.servedBy) ?? undefined;
+    options.onHead?.(servedBy);
     let rest = '';
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
@@ -72,7 +81,7 @@ export const streamChat = async (
   } catch (thrown) {
     broken = thrown;
   }
-  return { text, complete, error, code, broken, status };
+  return { text, complete, error, code, broken, status, servedBy };
 };
 
 const recited =

@@ -27,8 +27,12 @@ describe('by name', () => {
     for (const socket of sockets.splice(0)) await new Promise<void>((resolve) => socket.close(resolve));
   });
 
-  /** A name server that knows these records and no other name. */
-  const nameServer = async (name: string, records: { readonly A: string[]; readonly AAAA: Buffer[] }) => {
+  /** A name server that knows these records and no other name; of others it says so, or that it failed. */
+  const nameServer = async (
+    name: string,
+    records: { readonly A: string[]; readonly AAAA: Buffer[] },
+    otherwise: 'no such name' | 'failed' = 'no such name',
+  ) => {
     const socket = createSocket('udp4');
     sockets.push(socket);
     socket.on('message', (query, from) => {
@@ -46,7 +50,7 @@ describe('by name', () => {
           ? records.A.map((ip) => Buffer.from(ip.split('.').map(Number)))
           : records.AAAA;
       const head = Buffer.from(query.subarray(0, 12));
-      head.writeUInt16BE(known ? 0x8180 : 0x8183, 2);
+      head.writeUInt16BE(known ? 0x8180 : otherwise === 'failed' ? 0x8182 : 0x8183, 2);
       head.writeUInt16BE(data.length, 6);
       head.writeUInt32BE(0, 8);
       const answers = data.map((bytes) => {
@@ -80,6 +84,13 @@ describe('by name', () => {
     const server = await nameServer('agents.test', { A: [], AAAA: [] });
     expect(await dnsDiscovery('agents.test', [server])(never)).toEqual([]);
     expect(await dnsDiscovery('other.test', [server])(never)).toEqual([]);
+  });
+
+  test('what the name server fails on, the system is asked for; when neither knows, that is an error', async () => {
+    const server = await nameServer('agents.test', { A: [], AAAA: [] }, 'failed');
+    const found = await dnsDiscovery('localhost:5', [server])(never);
+    expect(found.map(({ address }) => address)).toContain('127.0.0.1:5');
+    await expect(dnsDiscovery('nothing.invalid', [server])(never)).rejects.toThrow();
   });
 
   test('a short name of this machine is found as the system finds it', async () => {

@@ -43,9 +43,10 @@ const addressesOf = async (look: () => Promise<string[]>): Promise<string[]> => 
 };
 
 /**
- * All addresses (A and AAAA) of a headless name, with an optional port. Each question has two seconds and
- * two tries; a short name that DNS itself does not know is looked up as the system does, with its search list.
- * @throws the resolver's error when it cannot be asked
+ * All addresses (A and AAAA) of a headless name, with an optional port. Each question has two seconds and two tries.
+ * A name that DNS itself does not know is looked up as the system does, with its search list; so is one about which
+ * the name server fails, as that of a Kubernetes without a way out does for every name that is not its own.
+ * @throws the resolver's error when no way gives an answer
  */
 export const dnsDiscovery = (name: string, servers?: readonly string[]): Discovery => {
   const { host, port } = parsePeerAddress(name);
@@ -55,15 +56,18 @@ export const dnsDiscovery = (name: string, servers?: readonly string[]): Discove
     const cancel = (): void => resolver.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const found = await Promise.all([
+      const answers = await Promise.allSettled([
         addressesOf(() => resolver.resolve4(host)),
         addressesOf(() => resolver.resolve6(host)),
       ]);
-      const direct = found.flat();
-      const known =
-        direct.length > 0 || servers !== undefined
-          ? direct
-          : await addressesOf(async () => (await lookup(host, { all: true })).map((entry) => entry.address));
+      const direct = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+      const failed = answers.find((answer) => answer.status === 'rejected');
+      const askSystem = servers === undefined || failed !== undefined;
+      const bySystem = direct.length === 0 && askSystem && !signal.aborted;
+      const known = bySystem
+        ? await addressesOf(async () => (await lookup(host, { all: true })).map((entry) => entry.address))
+        : direct;
+      if (known.length === 0 && failed !== undefined) throw failed.reason;
       return [...new Set(known)].map((ip) => ({
         host: ip,
         port,

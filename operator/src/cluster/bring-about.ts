@@ -90,6 +90,7 @@ export class Bringer {
       operatorNamespace: this.#options.operatorNamespace,
       modelClaims: [...new Set(pass.models.flatMap(({ spec }) => spec.source.pvc?.claimName ?? []))].sort(),
       certificateEpoch: credentials.epoch,
+      clusterDomain,
       earlierConfigs: {},
       digest,
       replicas,

@@ -81,6 +81,7 @@ export const inputOf = (cluster = clusterOf(), more: Partial<DesiredInput> = {})
     operatorNamespace: 'operators',
     modelClaims: [],
     certificateEpoch: 'epoch-1',
+    clusterDomain: 'cluster.local',
     earlierConfigs: {},
     digest: (text) => createHash('sha256').update(text).digest('hex').slice(0, 16),
     replicas: cluster.spec.replicas,

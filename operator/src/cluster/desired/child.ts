@@ -17,6 +17,8 @@ export interface DesiredInput {
   readonly modelClaims: readonly string[];
   /** Changes when agents need other certificates: they read them once, at their start. */
   readonly certificateEpoch: string;
+  /** Of the DNS of the Kubernetes cluster. */
+  readonly clusterDomain: string;
   /** Configuration files, by key, that agents with earlier templates read. */
   readonly earlierConfigs: Readonly<Record<string, string>>;
   /** Further agents that must have certificates: those a scale-down has not removed yet. */

@@ -32,7 +32,10 @@ describe('the configuration of the agents', () => {
   });
 
   test('names the cluster and where its agents find each other', () => {
-    expect(configurationOf().cluster).toEqual({ name: 'demo', peersDns: 'demo-agents.team.svc:9443' });
+    expect(configurationOf().cluster).toEqual({
+      name: 'demo',
+      peersDns: 'demo-agents.team.svc.cluster.local:9443',
+    });
   });
 
   test('has the HTTPS certificate only where there is HTTPS, and that of the internal API always', () => {

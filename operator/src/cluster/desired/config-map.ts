@@ -21,13 +21,14 @@ export const servesHttps = ({ spec }: OllamaCluster): boolean =>
   spec.tls.managed || spec.tls.secretName !== undefined;
 
 /** `node.yaml`, the same for every agent of the cluster: what differs comes from the environment. */
-const nodeConfig = ({ cluster }: DesiredInput): string => {
+const nodeConfig = ({ cluster, clusterDomain }: DesiredInput): string => {
   const { spec, metadata } = cluster;
   const names = namesOf(cluster);
   return formatYaml({
     cluster: {
       name: metadata.name,
-      peersDns: `${names.headlessService}.${metadata.namespace}.svc:${ports.internal}`,
+      // Whole: of any shorter name DNS would first ask the world outside.
+      peersDns: `${names.headlessService}.${metadata.namespace}.svc.${clusterDomain}:${ports.internal}`,
     },
     listen: {
       api: `:${ports.api}`,
