@@ -45,6 +45,7 @@ export default {
     unit,
     ...[
       'conventions',
+      'raft',
       'contract',
       'integration',
       'e2e',

@@ -10,7 +10,7 @@ import { pythonClients } from './python-clients.mjs';
 /**
  * @typedef {{ env: Record<string, string>, stop?: () => Promise<void> }} Tool what a suite is given to find it
  * @typedef {{ missing: string }} Missing
- * @typedef {'chromium' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes'} ToolName
+ * @typedef {'chromium' | 'go' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes'} ToolName
  */
 
 /** @type {Promise<Tool | Missing> | undefined} */
@@ -35,6 +35,7 @@ const nodesAndImages = async () => {
 /** @type {Record<ToolName, () => Promise<Tool | Missing>>} */
 export const tools = {
   chromium: async () => findChromium(),
+  go: async () => findGo(),
   python: pythonClients,
   ollama: ollamaCommand,
   docker,
@@ -42,6 +43,12 @@ export const tools = {
   controlPlane: controlPlaneTool,
   kubernetes: nodesAndImages,
 };
+
+/** @returns {Tool | Missing} */
+function findGo() {
+  const path = findProgram('go');
+  return path === undefined ? { missing: 'no Go: install Go 1.25 or later' } : { env: {} };
+}
 
 /** @returns {Tool | Missing} */
 function findChromium() {

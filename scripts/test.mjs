@@ -21,10 +21,13 @@ const python = '/test/clients/python';
 const command = '/test/clients/command';
 const oracle = '/test/contract/ollama-oracle';
 const controlPlane = '/test/cluster/kubernetes/';
+const raftProcesses = '/test/raft/processes/';
 /** @type {Suite[]} */
 const suites = [
   { name: 'unit', project: 'unit' },
   { name: 'conventions', project: 'conventions' },
+  { name: 'raft', project: 'raft', without: raftProcesses },
+  { name: 'raft, judged by Porcupine', project: 'raft', only: raftProcesses, needs: 'go', serial: true },
   { name: 'contract', project: 'contract', without: oracle },
   { name: 'contract, beside Ollama', project: 'contract', only: oracle, needs: 'ollama' },
   { name: 'integration', project: 'integration', serial: true },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { ApiError, errorCatalogue, fromWireError, isApiError, isErrorCode, toWireError } from './errors.ts';
+import { errorCatalogue } from './error-catalogue.ts';
+import { ApiError, fromWireError, isApiError, isErrorCode, toWireError } from './errors.ts';
 
 describe('an error of the catalogue', () => {
   test('says what the catalogue says unless it knows more', () => {

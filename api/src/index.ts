@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './error-catalogue.ts';
 export * from './errors.ts';
 export * from './events.ts';
 export * from './kubernetes/index.ts';
@@ -8,6 +9,7 @@ export * from './ports.ts';
 export * from './users.ts';
 export * from './validation.ts';
 export * from './wire/agent-status.ts';
+export * from './wire/catalog-command.ts';
 export * from './wire/desired-state.ts';
 export * from './wire/inference.ts';
 export * from './rest/native.ts';

@@ -51,7 +51,7 @@ describe('tracked files', () => {
 
   test('keep the tests beside the code or in a suite that runs', () => {
     const suites =
-      /^test\/(conventions|contract|integration|e2e|clients|browser|container|chart|cluster|operator|operator-contract)\//;
+      /^test\/(conventions|contract|integration|e2e|clients|browser|container|chart|cluster|operator|operator-contract|raft)\//;
     const sources = /^(api|common|operator|agent|agent\/dashboard)\/src\//;
     const stray = programs.filter(
       (path) => /\.test\.\w+$/.test(path) && !suites.test(path) && !sources.test(path),

@@ -1,4 +1,4 @@
-import { errorCatalogue, type CatalogueEntry } from '../errors.ts';
+import { errorCatalogue, type CatalogueEntry } from '../error-catalogue.ts';
 import { code, page, table } from './markdown.ts';
 
 const forms = `Every error has a stable code. What a client sees depends on the API it used:
@@ -14,7 +14,7 @@ change; a 429 or 503 then carries \`Retry-After\` in seconds.`;
 /** `docs/reference/errors.md`: the whole catalogue, one heading per code, so that codes can be linked to. */
 export const errorReference = (): string => {
   const entries = Object.entries<CatalogueEntry>(errorCatalogue);
-  return page('Errors', '`api/src/errors.ts`', [
+  return page('Errors', '`api/src/error-catalogue.ts`', [
     forms,
     table(
       ['Code', 'Status', 'Meaning'],

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
-import { errorCatalogue, type ErrorCode } from '../errors.ts';
+import { errorCatalogue } from '../error-catalogue.ts';
+import type { ErrorCode } from '../errors.ts';
 import { headers, version } from '../names.ts';
 import * as native from '../rest/native.ts';
 import * as ollama from '../rest/ollama.ts';

@@ -9,7 +9,7 @@ export interface Row {
   /** What was measured, with its unit in mind: `SSE first byte, added P50`. */
   readonly measure: string;
   readonly candidate: string;
-  readonly unit: 'ms' | 's' | 'MB' | 'KB' | 'count';
+  readonly unit: 'ms' | 's' | 'MB' | 'KB' | 'count' | '1/s' | '%' | '';
   readonly values: readonly number[];
   /** Which way is better. */
   readonly better: 'lower' | 'higher';

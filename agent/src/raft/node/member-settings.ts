@@ -1,0 +1,48 @@
+import type { RaftConfig } from '../core/config.ts';
+import type { AutopilotLimits } from './autopilot.ts';
+import type { DriverLimits } from './driver.ts';
+
+/** Everything about a member that is not its identity. */
+export interface MemberSettings {
+  readonly tickMs: number;
+  readonly raft: Omit<RaftConfig, 'id' | 'applied' | 'random'>;
+  readonly driver: DriverLimits;
+  readonly autopilot: AutopilotLimits;
+  /** Ticks between two looks at the members. */
+  readonly autopilotEvery: number;
+  readonly segmentBytes: number;
+}
+
+/**
+ * Elections after 1 to 2 s of silence: this process shares its processors with inference, and an election costs more
+ * than a second of waiting.
+ */
+export const defaultMemberSettings: MemberSettings = {
+  tickMs: 50,
+  raft: {
+    electionTicks: 20,
+    heartbeatTicks: 2,
+    preVote: true,
+    checkQuorum: true,
+    stepDownOnRemoval: true,
+    readOnly: 'safe',
+    maxInflightMessages: 256,
+    maxInflightBytes: 8 * 1024 * 1024,
+    maxAppendBytes: 1024 * 1024,
+    maxUncommittedBytes: 64 * 1024 * 1024,
+    maxApplyBytes: 32 * 1024 * 1024,
+  },
+  driver: {
+    patienceTicks: 100,
+    readRetryTicks: 10,
+    maxPendingProposals: 4096,
+    maxPendingReads: 16_384,
+    maxInbox: 65_536,
+    snapshotBytes: 16 * 1024 * 1024,
+    snapshotEntries: 10_000,
+    keepEntries: 1000,
+  },
+  autopilot: { aliveTicks: 40, replaceTicks: 1200, closeEntries: 1000 },
+  autopilotEvery: 4,
+  segmentBytes: 16 * 1024 * 1024,
+};

@@ -1,0 +1,328 @@
+import { assert } from '../core/assert.ts';
+import type { LogStorage } from '../core/log-storage.ts';
+import type { AppendWork } from '../core/ready.ts';
+import { entrySize, type ConfState, type Entry, type HardState, type Index } from '../core/types.ts';
+import type { Snapshot, Term } from '../core/types.ts';
+import { ActiveSegment } from './active-segment.ts';
+import { LogState } from './log-state.ts';
+import { pieceOfCompaction, pieceOfNothing, pieceOfSnapshot, pieceOfWork } from './piece.ts';
+import type { Group, Piece } from './piece.ts';
+import { readStretch } from './segment-reader.ts';
+import type { WalIdentity } from './segment.ts';
+import type { SegmentSet } from './segment-set.ts';
+import type { SpareSegment } from './spare-segment.ts';
+import { StorageError, WalFailedError } from './storage-error.ts';
+import { TailCache } from './tail-cache.ts';
+import { isOutOfSpace } from './vfs.ts';
+
+/** What opening a log makes a Wal of. */
+export interface WalParts {
+  readonly identity: WalIdentity;
+  readonly state: LogState;
+  readonly active: ActiveSegment;
+  readonly segments: SegmentSet;
+  readonly spare: SpareSegment;
+  readonly cacheBytes: number;
+  /** Called once, when the log is over: nothing is acknowledged any more, and the member must stop. */
+  readonly onFailure: (error: WalFailedError) => void;
+  /** Called when something went wrong that the log can live with for now, such as no space for the next segment. */
+  readonly onTrouble: (error: StorageError) => void;
+}
+
+export interface WalStats {
+  readonly segments: number;
+  /** Bytes of records that wait for the disk, or are on their way. */
+  readonly queuedBytes: number;
+  readonly syncs: number;
+  readonly writtenBytes: number;
+}
+
+/**
+ * The write-ahead log of a member: entries, hard state, and word of snapshots, in segments of one folder.
+ *
+ * Work is queued and written in groups: at most one group is on its way to the disk, with one write and one sync, and
+ * what comes meanwhile makes up the next. Reads cover what was reported as done, no more and no less.
+ *
+ * What fails to be written or synced is never tried again: after a failed sync the kernel takes the pages for clean, so
+ * that a second one would succeed without having written anything.
+ *
+ * Open one with `openWal`.
+ */
+export class Wal implements LogStorage {
+  readonly #parts: WalParts;
+  readonly #state: LogState;
+  readonly #initial: { readonly hardState: HardState; readonly config: ConfState };
+  /** The log with what is queued, to check what comes next: it finds no entries. */
+  readonly #head: LogState;
+  readonly #cache: TailCache;
+  #active: ActiveSegment;
+  #queue: Piece[] = [];
+  #queuedBytes = 0;
+  #syncs = 0;
+  #writtenBytes = 0;
+  /** Whether a write or sync of the active segment is under way. */
+  #busy = false;
+  /** The last time that space was asked for there was none. */
+  #isShortOfSpace = false;
+  #failure: WalFailedError | undefined;
+  #closing: (() => void) | undefined;
+  #closed = false;
+
+  constructor(parts: WalParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+    this.#active = parts.active;
+    this.#cache = new TailCache(parts.cacheBytes);
+    const { summary } = parts.state;
+    this.#initial = { hardState: summary.hardState, config: summary.snapshot.config };
+    this.#head = new LogState(summary);
+    this.#dropUnneeded(true);
+    this.#prepareSpare();
+  }
+
+  initialState(): { readonly hardState: HardState; readonly config: ConfState } {
+    return this.#initial;
+  }
+
+  firstIndex(): Index {
+    return this.#state.firstIndex;
+  }
+
+  lastIndex(): Index {
+    return this.#state.lastIndex;
+  }
+
+  term(index: Index): Term | undefined {
+    return this.#state.term(index);
+  }
+
+  entries(from: Index, to: Index, maxBytes: number): readonly Entry[] | undefined {
+    if (from < this.#state.firstIndex) return undefined;
+    const end = Math.min(to, this.#state.lastIndex + 1);
+    const found: Entry[] = [];
+    let left = maxBytes;
+    while (from + found.length < end) {
+      const next = from + found.length;
+      const { part, limit } = this.#part(next, end, left);
+      for (const entry of part) {
+        left -= entrySize(entry);
+        if (found.length > 0 && left < 0) return found;
+        found.push(entry);
+      }
+      if (from + found.length < limit) return found;
+    }
+    return found;
+  }
+
+  snapshot(): Snapshot | undefined {
+    const { snapshot } = this.#state.summary;
+    return snapshot.index === 0 ? undefined : snapshot;
+  }
+
+  get failure(): WalFailedError | undefined {
+    return this.#failure;
+  }
+
+  get stats(): WalStats {
+    return {
+      segments: this.#parts.segments.count,
+      queuedBytes: this.#queuedBytes,
+      syncs: this.#syncs,
+      writtenBytes: this.#writtenBytes,
+    };
+  }
+
+  /**
+   * Queues work. What waits here is bounded by what the core hands out before earlier work is done.
+   * @param done called in the order of the calls, once it is durable; never when the log has failed
+   * @throws RaftInvariantError for work that a correct core does not hand out; the member must stop
+   */
+  append(work: AppendWork, done: () => void): void {
+    this.#enqueue(pieceOfWork(work, done));
+  }
+
+  /**
+   * Records that the state up to this snapshot is safe in a file, which is durable; the log stays as it is.
+   * Where another member sent it, `append` with work that holds the snapshot does it; one that was taken meanwhile
+   * and is older is no news.
+   */
+  recordSnapshot(snapshot: Snapshot, done: () => void): void {
+    const isNews = snapshot.index >= this.#head.summary.snapshot.index;
+    this.#enqueue(isNews ? pieceOfSnapshot(snapshot, done) : pieceOfNothing(done));
+  }
+
+  /**
+   * Gives up the entries up to this one, all of which the last recorded snapshot holds, and removes the segments
+   * that hold nothing else once word of it is durable.
+   */
+  compact(index: Index, done: () => void): void {
+    if (index <= this.#head.summary.compacted.index) {
+      this.#enqueue(pieceOfNothing(done));
+      return;
+    }
+    const term = this.#state.term(index);
+    assert(term !== undefined, `entry ${index}, up to which is to be compacted, is not in the log`);
+    this.#enqueue(pieceOfCompaction({ index, term }, done));
+  }
+
+  /** Completes what is queued, unless the log has failed, and lets go of the files. */
+  close(done: () => void): void {
+    if (this.#closing !== undefined) throw new Error('the log is being closed already');
+    this.#closing = done;
+    this.#next();
+  }
+
+  #part(
+    from: Index,
+    to: Index,
+    maxBytes: number,
+  ): { readonly part: readonly Entry[]; readonly limit: Index } {
+    const cached = this.#cache.first;
+    if (from >= cached) return { part: this.#cache.slice(from, to, maxBytes), limit: to };
+    const stretch = this.#state.stretchOf(from, to);
+    if (stretch === undefined) throw new Error(`no segment holds entry ${from}`);
+    const { file, path } = this.#parts.segments.of(stretch.sequence);
+    const limit = Math.min(to, cached, stretch.limit);
+    try {
+      return { part: readStretch(file, path, stretch, from, limit, maxBytes), limit };
+    } catch (error) {
+      this.#fail('reading', path, error);
+      throw error;
+    }
+  }
+
+  #enqueue(piece: Piece): void {
+    if (this.#closing !== undefined) throw new Error('the log is closed');
+    if (this.#failure !== undefined) return;
+    const nowhere = { sequence: 0, offset: 0, seed: 0 };
+    for (const { effectAt } of piece.plans) effectAt(nowhere)(this.#head);
+    this.#queue.push(piece);
+    this.#queuedBytes += piece.bytes;
+    this.#next();
+  }
+
+  /** Begins what is next, unless something is under way. */
+  #next(): void {
+    if (this.#busy) return;
+    const [piece] = this.#queue;
+    if (piece === undefined || this.#failure !== undefined) {
+      if (this.#closing !== undefined) this.#finish(this.#closing);
+    } else if (this.#active.hasRoomFor([piece])) {
+      this.#write(this.#queue.splice(0, this.#active.groupSize(this.#queue)));
+    } else {
+      this.#roll();
+    }
+  }
+
+  #write(pieces: readonly Piece[]): void {
+    const active = this.#active;
+    const mustSync = pieces.length === 0 || pieces.some((piece) => piece.mustSync);
+    this.#busy = true;
+    active.write(pieces, mustSync, (failed, group) => {
+      this.#busy = false;
+      if (failed !== undefined) this.#fail(failed.operation, active.path, failed.error);
+      else this.#complete(group, mustSync);
+      this.#next();
+    });
+  }
+
+  #complete({ pieces, bytes }: Group, synced: boolean): void {
+    this.#writtenBytes += bytes;
+    if (synced) this.#syncs += 1;
+    // What is appended meanwhile goes into the next group, all of it.
+    this.#busy = true;
+    for (const { effects, entries, replacesLog, bytes: pieceBytes, done } of pieces) {
+      // It may have failed otherwise since: nothing is acknowledged then, though this would be true.
+      if (this.#failure !== undefined) break;
+      for (const effect of effects) effect(this.#state);
+      if (replacesLog) this.#cache.clear();
+      this.#cache.add(entries);
+      this.#queuedBytes -= pieceBytes;
+      done();
+    }
+    this.#busy = false;
+    if (this.#failure !== undefined) return;
+    this.#dropUnneeded();
+    if (!this.#isShortOfSpace) this.#prepareSpare();
+  }
+
+  /** Goes on in the next segment. What is in this one must be durable before, since the next one vouches for it. */
+  #roll(): void {
+    const active = this.#active;
+    if (!active.isSynced) {
+      this.#busy = true;
+      active.sync((error) => {
+        this.#busy = false;
+        this.#syncs += 1;
+        if (error !== undefined) this.#fail('syncing', active.path, error);
+        this.#next();
+      });
+      return;
+    }
+    const { spare, identity, segments } = this.#parts;
+    const segment = spare.take();
+    if (segment === undefined) {
+      this.#prepareSpare();
+      return;
+    }
+    this.#active = ActiveSegment.begin(segment, identity, this.#state.summary, active.state);
+    segments.add(segment);
+    this.#next();
+  }
+
+  /** Prepares the segment after this one, once this one is begun. */
+  #prepareSpare(): void {
+    const { spare, onTrouble } = this.#parts;
+    if (this.#failure !== undefined || (this.#closing !== undefined && this.#queue.length === 0)) return;
+    this.#isShortOfSpace = false;
+    spare.prepare(this.#active.sequence + 1, (error) => {
+      if (error === undefined) {
+        this.#next();
+        return;
+      }
+      const [piece] = this.#queue;
+      const isNeeded = piece !== undefined && !this.#active.hasRoomFor([piece]);
+      if (isNeeded || !isOutOfSpace(error)) {
+        this.#fail('preparing a segment behind', this.#active.path, error);
+      } else if (this.#failure === undefined) {
+        this.#isShortOfSpace = true;
+        const message = `There is no space to prepare a segment behind ${this.#active.path}.`;
+        onTrouble(new StorageError('wal_short_of_space', message, { file: this.#active.path, cause: error }));
+      }
+      this.#next();
+    });
+  }
+
+  /** @param hasLeftovers whether there may be some to remove from before this process */
+  #dropUnneeded(hasLeftovers = false): void {
+    const { segments, onTrouble } = this.#parts;
+    const { firstIndex } = this.#state;
+    const needed = this.#state.stretchOf(firstIndex)?.sequence ?? this.#active.sequence;
+    if (needed === segments.lowest && !hasLeftovers) return;
+    segments.dropBelow(needed, (error, removed) => {
+      if (error !== undefined) {
+        const message = `Segments of the log that are no longer needed cannot be removed: ${error.message}.`;
+        onTrouble(new StorageError('wal_cannot_remove', message, { cause: error }));
+      } else if (removed > 0 && this.#isShortOfSpace) this.#prepareSpare();
+    });
+  }
+
+  #fail(operation: string, path: string, error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = new WalFailedError(operation, path, error);
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#parts.onFailure(this.#failure);
+  }
+
+  #finish(done: () => void): void {
+    if (this.#closed) return;
+    if (this.#failure === undefined && !this.#active.isVouchedFor) {
+      this.#write([]);
+      return;
+    }
+    this.#closed = true;
+    const { spare, segments } = this.#parts;
+    spare.close(() => segments.close(done));
+  }
+}

@@ -1,0 +1,36 @@
+/*
+ * Between the load and a member of ours: {u32 bytes that follow, u32 number of the request, u8 kind, body}, little
+ * endian. Kinds: 1 write the body, 2 linearizable read; answers: 0 done, 1 not done.
+ */
+export const kinds = { write: 1, read: 2 } as const;
+export const answers = { done: 0, failed: 1 } as const;
+
+const headBytes = 9;
+const maxBytes = 1024 * 1024;
+
+export const encodeClientFrame = (number: number, kind: number, body: Uint8Array): Buffer => {
+  const frame = Buffer.allocUnsafe(headBytes + body.length);
+  frame.writeUInt32LE(5 + body.length, 0);
+  frame.writeUInt32LE(number, 4);
+  frame.writeUInt8(kind, 8);
+  frame.set(body, headBytes);
+  return frame;
+};
+
+/** Cuts a stream into frames. */
+export class ClientFrames {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** @param take is given a body that is only good for the time of the call */
+  push(chunk: Buffer, take: (number: number, kind: number, body: Buffer) => void): void {
+    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (data.length >= headBytes) {
+      const length = data.readUInt32LE(0);
+      if (length < 5 || length > maxBytes) throw new Error(`a frame of ${length} bytes`);
+      if (data.length < 4 + length) break;
+      take(data.readUInt32LE(4), data.readUInt8(8), data.subarray(headBytes, 4 + length));
+      data = data.subarray(4 + length);
+    }
+    this.#rest = data;
+  }
+}

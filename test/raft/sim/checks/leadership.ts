@@ -1,0 +1,167 @@
+import type { Message } from '../../../../agent/src/raft/core/message.ts';
+import type { Status } from '../../../../agent/src/raft/core/status.ts';
+import type { ConfState, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
+import { Violation } from '../failure.ts';
+import type { Plan } from '../swarm.ts';
+import type { Tally } from '../world/tally.ts';
+
+interface Watched {
+  /** Ticks of its own clock. */
+  ticks: number;
+  status: Status | undefined;
+  /** Tick at which it began to lead, or at which it was given another chance. */
+  ledSince: number;
+  /** When it last heard whom of its term, as a leader. */
+  readonly heard: Map<NodeId, number>;
+  /** When it last heard the leader of its term. */
+  heardLeader: number;
+  /** Of all that came but questions whether it would vote. */
+  highestTerm: Term;
+  /** Term of the election that it held because its leader wanted to hand over. */
+  transferTerm: Term;
+  /** Who asked for its vote with the consent of the leader, and the term. */
+  readonly transfers: Set<string>;
+}
+
+const overlaps = (one: readonly NodeId[], other: readonly NodeId[]): boolean =>
+  one.some((id) => other.includes(id));
+
+/** Of an election timeout: after that a leader must have noticed that it hears no quorum. */
+const leaseTimeouts = 3;
+
+/**
+ * Rules that no state is wrong without, but under which a cluster serves nobody: a leader that hears no quorum steps
+ * down, nobody deposes a leader that is heard, and who is no member leads nobody.
+ */
+export class Leadership {
+  readonly #plan: Plan;
+  readonly #tally: Tally;
+  readonly #members = new Map<NodeId, Watched>();
+
+  constructor(plan: Plan, tally: Tally) {
+    this.#plan = plan;
+    this.#tally = tally;
+  }
+
+  #watched(id: NodeId): Watched {
+    let watched = this.#members.get(id);
+    if (watched === undefined) {
+      watched = {
+        ticks: 0,
+        status: undefined,
+        ledSince: 0,
+        heard: new Map(),
+        heardLeader: -Infinity,
+        highestTerm: 0,
+        transferTerm: 0,
+        transfers: new Set(),
+      };
+      this.#members.set(id, watched);
+    }
+    return watched;
+  }
+
+  /** A process begins. */
+  started(id: NodeId): void {
+    this.#members.delete(id);
+  }
+
+  /** After a pause ticks come together and count as few. */
+  resumed(id: NodeId): void {
+    const watched = this.#watched(id);
+    watched.ledSince = watched.ticks;
+    watched.heardLeader = -Infinity;
+  }
+
+  ticked(id: NodeId): void {
+    const watched = this.#watched(id);
+    watched.ticks += 1;
+    const { status, ledSince, ticks, heard } = watched;
+    const { checkQuorum, electionTicks } = this.#plan.raft;
+    const patience = leaseTimeouts * electionTicks;
+    if (!checkQuorum || status?.role !== 'leader' || ticks - ledSince <= patience) return;
+    const isHeard = (voter: NodeId): boolean =>
+      voter === id || (heard.get(voter) ?? ledSince) > ticks - patience;
+    for (const half of [status.config.voters, status.config.outgoing]) {
+      if (half.length > 0 && 2 * half.filter(isHeard).length <= half.length)
+        throw new Violation(
+          'leadership',
+          `member ${id} leads in term ${status.term} and has heard no quorum for ${patience} ticks`,
+        );
+    }
+  }
+
+  received({ type, from, to, term, context, reject }: Message): void {
+    const watched = this.#watched(to);
+    const { status, ticks } = watched;
+    const asks = type === 'vote' || type === 'preVote' || (type === 'preVoteResp' && !reject);
+    if (!asks) watched.highestTerm = Math.max(watched.highestTerm, term);
+    if (type === 'vote' && context === 1) watched.transfers.add(`${from}/${term}`);
+    if ((type === 'appendResp' || type === 'heartbeatResp') && term === status?.term)
+      watched.heard.set(from, ticks);
+    if ((type === 'append' || type === 'heartbeat') && term === status?.term) watched.heardLeader = ticks;
+  }
+
+  sent(sender: NodeId, { type, to, term, reject, context }: Message): void {
+    if (type === 'vote' && context === 1) this.#watched(sender).transferTerm = term;
+    const { checkQuorum, electionTicks } = this.#plan.raft;
+    // A full inbox drops what would have been heard.
+    if (type !== 'voteResp' || reject || !checkQuorum || this.#plan.limits.maxInbox < 100) return;
+    const { status, ticks, heardLeader, highestTerm, transfers } = this.#watched(sender);
+    if (status === undefined || status.lead === 0 || status.lead === sender || status.term >= term) return;
+    const isFresh = ticks - heardLeader < Math.floor(electionTicks / 2);
+    if (isFresh && highestTerm < term && !transfers.has(`${to}/${term}`))
+      throw new Violation(
+        'leadership',
+        `member ${sender} votes for ${to} in term ${term}, and has just heard leader ${status.lead} of term ${status.term}`,
+      );
+  }
+
+  observed(status: Status): void {
+    const { id, role, term, config } = status;
+    const watched = this.#watched(id);
+    const before = watched.status;
+    const leads = role === 'leader';
+    const begins = leads && (before?.role !== 'leader' || before.term !== term);
+    watched.status = status;
+    if (before?.config !== config) this.#checkConfig(status);
+    if (before !== undefined && before.config !== config) this.#tallyConfig(before.config, config);
+    // Whoever is new has a chance first, and so has the target of a transfer.
+    if (before?.config !== config || before.transferee !== status.transferee)
+      watched.ledSince = watched.ticks;
+    if (begins) {
+      if (watched.transferTerm === term) this.#tally.add('transfers completed');
+      watched.ledSince = watched.ticks;
+      watched.heard.clear();
+      if (before !== undefined && !isVoter(before.config, id) && !isVoter(config, id))
+        throw new Violation('leadership', `member ${id} has no vote and leads in term ${term}`);
+    }
+    if (leads && this.#plan.raft.stepDownOnRemoval && !isVoter(config, id))
+      throw new Violation(
+        'leadership',
+        `member ${id} leads on in term ${term} after it was removed or demoted`,
+      );
+  }
+
+  #tallyConfig(before: ConfState, { voters, outgoing, learners, learnersNext }: ConfState): void {
+    if (outgoing.length > 0 && before.outgoing.length === 0) this.#tally.add('joint configurations');
+    if (before.learners.some((id) => voters.includes(id))) this.#tally.add('learners promoted');
+    if (before.voters.some((id) => learners.includes(id) || learnersNext.includes(id)))
+      this.#tally.add('voters demoted');
+  }
+
+  #checkConfig({ id, config }: Status): void {
+    const { voters, outgoing, learners, learnersNext, autoLeave } = config;
+    const isWrong =
+      overlaps(learners, voters) ||
+      overlaps(learners, outgoing) ||
+      overlaps(learnersNext, voters) ||
+      learnersNext.some((next) => !outgoing.includes(next)) ||
+      (outgoing.length === 0 && autoLeave);
+    if (isWrong)
+      throw new Violation('members', `member ${id} has members that cannot be: ${JSON.stringify(config)}`);
+  }
+}
+
+const isVoter = ({ voters, outgoing }: ConfState, id: NodeId): boolean =>
+  voters.includes(id) || outgoing.includes(id);

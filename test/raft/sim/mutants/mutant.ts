@@ -1,0 +1,13 @@
+/** One way to get it wrong. */
+export interface Mutant {
+  readonly name: string;
+  /** Of the list of pitfalls in the notes on Raft; 0 when it is none of them. */
+  readonly pitfall: number;
+  /** Below `agent/src/raft`. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What it gets wrong. */
+  readonly why: string;
+}
