@@ -1,0 +1,47 @@
+import { expect, test } from '@jest/globals';
+import { PendingProposals, type Outcome } from './pending-proposals.ts';
+import { unwrapRequest, wrapRequest } from './request-id.ts';
+
+const applied: Outcome = { kind: 'applied', index: 3, result: 'r' };
+
+test('a proposal is answered once, by its own number of its own life', () => {
+  const proposals = new PendingProposals(1, 77, 10);
+  const outcomes: Outcome[] = [];
+  const id = proposals.add((outcome) => outcomes.push(outcome), 10);
+  for (const other of [{ node: 2 }, { nonce: 78 }, { sequence: 99 }])
+    proposals.settle({ ...id, ...other }, () => applied);
+  expect(outcomes).toEqual([]);
+  proposals.settle(id, () => applied);
+  proposals.settle(id, () => ({ kind: 'unknown' }));
+  proposals.expire(100);
+  proposals.abandon();
+  expect(outcomes).toEqual([applied]);
+});
+
+test('one whose time is over, or whose member stops, is told that nothing is known', () => {
+  const proposals = new PendingProposals(1, 77, 2);
+  const outcomes: [string, Outcome][] = [];
+  proposals.add((outcome) => outcomes.push(['a', outcome]), 10);
+  proposals.add((outcome) => outcomes.push(['b', outcome]), 11);
+  expect(proposals.full).toBe(true);
+  proposals.expire(9);
+  expect(outcomes).toEqual([]);
+  proposals.expire(10);
+  expect(outcomes).toEqual([['a', { kind: 'unknown' }]]);
+  proposals.abandon();
+  expect(outcomes.at(-1)).toEqual(['b', { kind: 'unknown' }]);
+  expect(proposals.full).toBe(false);
+});
+
+test('the number of a proposal goes with its bytes, and other entries have none', () => {
+  const id = { node: Number.MAX_SAFE_INTEGER, nonce: 2 ** 32 - 1, sequence: 12 };
+  const bytes = wrapRequest(id, new Uint8Array([1, 2]));
+  expect(unwrapRequest(bytes)).toEqual({ id, payload: new Uint8Array([1, 2]) });
+  // Part of a larger buffer, as entries from the network are.
+  const within = new Uint8Array(100);
+  within.set(bytes, 40);
+  expect(unwrapRequest(within.subarray(40, 40 + bytes.length))?.id).toEqual(id);
+  expect(unwrapRequest(new Uint8Array())).toBe(undefined);
+  expect(unwrapRequest(bytes.subarray(0, 20))).toBe(undefined);
+  expect(unwrapRequest(new Uint8Array(30).fill(9))).toBe(undefined);
+});
