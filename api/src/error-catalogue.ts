@@ -298,24 +298,6 @@ export const errorCatalogue = {
     retryable: false,
   },
   // What the agents agree on
-  no_leader: {
-    status: 503,
-    summary: 'The agents have no leader at the moment, so nothing can be changed.',
-    action: 'Try again; when it lasts, see which agents are away: a majority of the voters must be there.',
-    retryable: true,
-  },
-  outcome_unknown: {
-    status: 504,
-    summary: 'It is not known whether the change was made.',
-    action: 'Look at the state, or send the same change again: it is made once.',
-    retryable: true,
-  },
-  not_a_member: {
-    status: 503,
-    summary: 'The agent has not joined a cluster yet.',
-    action: 'Wait until it has, or have it join: see docs/raft/operations.md.',
-    retryable: true,
-  },
   member_disk: {
     status: 500,
     summary: 'The disk of this member of the cluster cannot be used for what it has agreed to.',

@@ -1,5 +1,5 @@
 import { AppliedBook } from './checks/applied-book.ts';
-import { checkBounds } from './checks/bounds.ts';
+import { tooMuch } from './checks/bounds.ts';
 import { History } from './checks/history.ts';
 import { Leadership } from './checks/leadership.ts';
 import { Ledger } from './checks/ledger.ts';
@@ -171,8 +171,7 @@ class Simulation {
     }
     if (images.size > 1)
       throw new Violation('convergence', `members stand at ${status.applied} in different states`);
-    for (const member of this.#cluster.up) checkBounds(member, this.#plan);
-    return undefined;
+    return this.#cluster.up.map((member) => tooMuch(member, this.#plan)).find((what) => what !== undefined);
   }
 
   #checkHistory(): void {

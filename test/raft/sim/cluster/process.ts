@@ -1,6 +1,6 @@
 import type { Message } from '../../../../agent/src/raft/core/message.ts';
 import type { AppendWork } from '../../../../agent/src/raft/core/ready.ts';
-import type { NodeId, Snapshot } from '../../../../agent/src/raft/core/types.ts';
+import type { Index, NodeId, Snapshot } from '../../../../agent/src/raft/core/types.ts';
 import { Driver } from '../../../../agent/src/raft/node/driver.ts';
 import { SnapshotShelf } from '../../../../agent/src/raft/node/snapshot-shelf.ts';
 import type { DurableLog, SnapshotFiles } from '../../../../agent/src/raft/node/state-machine.ts';
@@ -116,10 +116,10 @@ export class Process {
       membersChanged: (index, hash) => book.applied(id, index, hash),
       restored: (index, image) => book.image(id, index, image),
     });
-    const driver = new Driver({
+    const driver: Driver = new Driver({
       raft: { ...plan.raft, id, random: (below) => elections.below(below) },
       limits: plan.limits,
-      log: new WatchedLog(id, wal, setting),
+      log: new WatchedLog(id, wal, setting, () => driver.status().applied),
       snapshots: watched(new SnapshotShelf(vfs, snapshotDirectory, store), (index, image) =>
         book.image(id, index, image),
       ),
@@ -155,11 +155,13 @@ class WatchedLog implements DurableLog {
   readonly #id: NodeId;
   readonly #wal: Wal;
   readonly #setting: Setting;
+  readonly #applied: () => Index;
 
-  constructor(id: NodeId, wal: Wal, setting: Setting) {
+  constructor(id: NodeId, wal: Wal, setting: Setting, applied: () => Index) {
     this.#id = id;
     this.#wal = wal;
     this.#setting = setting;
+    this.#applied = applied;
   }
 
   initialState(): ReturnType<DurableLog['initialState']> {
@@ -188,7 +190,7 @@ class WatchedLog implements DurableLog {
 
   append(work: AppendWork, done: () => void): void {
     const { ledger } = this.#setting;
-    ledger.handed(this.#id, work);
+    ledger.handed(this.#id, work, this.#applied);
     this.#wal.append(work, () => {
       ledger.done(this.#id, work);
       done();

@@ -109,9 +109,9 @@ export const membership: readonly Mutant[] = [
     name: 'lost-disk-begins-anew',
     pitfall: 20,
     file: 'storage/open-wal.ts',
-    find: 'if (create === undefined) done({ error: missingLog(directory) });\n    else begin(options, create, done);',
+    find: 'const { vfs, directory, identity, create } = options;',
     replace:
-      'vfs.makeDirectory(directory); begin(options, create ?? { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false }, done);',
+      'const { vfs, directory, identity, create = { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false } } = options;',
     why: 'a member that has forgotten what it promised must not go on under its id',
   },
 ];

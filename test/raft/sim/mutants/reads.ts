@@ -34,6 +34,14 @@ export const reads: readonly Mutant[] = [
     why: 'reads that waited in an earlier term are confirmed by answers of a later one',
   },
   {
+    name: 'confirmed-reads-wait-for-ever',
+    pitfall: 0,
+    file: 'node/pending-reads.ts',
+    find: 'const late = [this.#fresh, ...this.#confirmed.map(({ reads }) => reads)].flat().filter(isLate);',
+    replace: 'const late = this.#fresh.filter(isLate);',
+    why: 'a member that is cut off after the answer never gets the entries it waits for (found here)',
+  },
+  {
     name: 'late-reads-ride-along',
     pitfall: 24,
     file: 'node/pending-reads.ts',

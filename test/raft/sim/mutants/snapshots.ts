@@ -83,6 +83,31 @@ export const snapshots: readonly Mutant[] = [
     why: 'one that is saved late is older than one that was received meanwhile',
   },
   {
+    name: 'snapshots-pile-up',
+    pitfall: 0,
+    file: 'node/snapshot-shelf.ts',
+    find: 'this.#store.removeOld(newer, () => undefined);',
+    replace: 'this.#store.removeOld(newer + 1, () => undefined);',
+    why: 'a member that restarts before it takes a second one never removes any (found here)',
+  },
+  {
+    name: 'snapshot-without-oneself-refused',
+    pitfall: 0,
+    file: 'core/follower.ts',
+    find: '  if (log.matches(snapshot)) {',
+    replace:
+      '  if (![snapshot.config.voters, snapshot.config.learners, snapshot.config.outgoing].some((ids) => ids.includes(state.id))) return false;\n  if (log.matches(snapshot)) {',
+    why: 'a new voter that is needed for anything to be committed waits for a snapshot that nobody can take (found here)',
+  },
+  {
+    name: 'snapshot-of-two-moments',
+    pitfall: 41,
+    file: 'node/driver.ts',
+    find: 'if (this.#snapshotUnderWay || this.#node.hasPendingSnapshot) return;',
+    replace: 'if (this.#snapshotUnderWay) return;',
+    why: 'while a snapshot is on its way in, members and state are not of one index',
+  },
+  {
     name: 'snapshot-at-last-index',
     pitfall: 41,
     file: 'node/driver.ts',

@@ -62,8 +62,8 @@ export const storage: readonly Mutant[] = [
     name: 'remains-not-zeroed',
     pitfall: 44,
     file: 'storage/repair.ts',
-    find: '  const remains = endOfRemains(file, end);\n',
-    replace: '  const remains = end;\n',
+    find: 'if (position >= Math.max(end, remains)) {',
+    replace: 'if (position >= end) {',
     why: 'what a crash left behind the end is taken for damage, or for records, later',
   },
   {
