@@ -1,6 +1,6 @@
 import type { AppendWork } from '../../../../agent/src/raft/core/ready.ts';
 import type { Entry, Index, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
-import { fail, type Books, type MemberRecord } from './books.ts';
+import { fail, type Books, type MemberRecord, type Seen } from './books.ts';
 import { sameEntry, ShadowLog } from './shadow-log.ts';
 
 /** What a log says of itself after a restart. */

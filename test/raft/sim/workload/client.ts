@@ -33,6 +33,7 @@ export interface ClientOptions {
 export class Client {
   readonly #options: ClientOptions;
   readonly #chance: Chance;
+  readonly #readShare: number;
   #session: Index | undefined;
   #sequence = 0;
   #values = 0;
@@ -47,6 +48,8 @@ export class Client {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#chance = options.setting.world.chance.stream(`client ${options.number}`);
+    // Who writes to a leader that nobody follows waits for long; who only reads goes on.
+    this.#readShare = this.#chance.pick([0.1, 0.4, 0.95]);
   }
 
   get isIdle(): boolean {
@@ -78,7 +81,7 @@ export class Client {
       return;
     }
     if (this.#session === undefined) this.#open();
-    else if (this.#chance.happens(0.4)) this.#read();
+    else if (this.#chance.happens(this.#readShare)) this.#read();
     else this.#write(this.#newWrite());
   }
 
