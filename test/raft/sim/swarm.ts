@@ -64,7 +64,7 @@ const drawWeather = (chance: Chance): Weather => ({
   loss: chance.happens(0.4) ? 0 : chance.fraction() ** 2 * 0.3,
   duplication: chance.happens(0.5) ? 0 : chance.fraction() ** 2 * 0.2,
   delay: chance.pick([100, 500, 2000, 8000]),
-  stragglers: chance.happens(0.5) ? 0 : chance.pick([0.02, 0.1]),
+  stragglers: chance.happens(0.5) ? 0 : chance.pick([0.02, 0.1, 0.3]),
   inOrder: chance.happens(0.4),
 });
 
@@ -80,7 +80,15 @@ const drawLimits = (chance: Chance): DriverLimits => ({
 });
 
 /** What makes leaders follow each other fast, so that what one has left meets what the next one wants. */
-const upheaval: readonly FaultKind[] = ['leaderCutOff', 'powerLoss', 'kill', 'transfer', 'campaign', 'clog'];
+const upheaval: readonly FaultKind[] = [
+  'leaderCutOff',
+  'powerLoss',
+  'kill',
+  'slowDisk',
+  'transfer',
+  'campaign',
+  'clog',
+];
 
 /** Which kinds of faults, each as often as it is in the list. */
 const drawFaults = (chance: Chance, kinds: readonly FaultKind[]): FaultKind[] => {

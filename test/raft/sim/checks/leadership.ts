@@ -102,18 +102,22 @@ export class Leadership {
     if ((type === 'append' || type === 'heartbeat') && term === status?.term) watched.heardLeader = ticks;
   }
 
-  sent(sender: NodeId, { type, to, term, reject, context }: Message): void {
+  sent(sender: NodeId, { type, term, context }: Message): void {
     if (type === 'vote' && context === 1) this.#watched(sender).transferTerm = term;
+  }
+
+  /** With a leader that it hears nobody votes for another, unless the leader itself has asked for that. */
+  #checkVote(before: Status, { id, term, vote }: Status, watched: Watched): void {
     const { checkQuorum, electionTicks } = this.#plan.raft;
     // A full inbox drops what would have been heard.
-    if (type !== 'voteResp' || reject || !checkQuorum || this.#plan.limits.maxInbox < 100) return;
-    const { status, ticks, heardLeader, highestTerm, transfers } = this.#watched(sender);
-    if (status === undefined || status.lead === 0 || status.lead === sender || status.term >= term) return;
+    if (!checkQuorum || this.#plan.limits.maxInbox < 100) return;
+    if (term <= before.term || vote === 0 || vote === id || before.lead === 0 || before.lead === id) return;
+    const { ticks, heardLeader, highestTerm, transfers } = watched;
     const isFresh = ticks - heardLeader < Math.floor(electionTicks / 2);
-    if (isFresh && highestTerm < term && !transfers.has(`${to}/${term}`))
+    if (isFresh && highestTerm < term && !transfers.has(`${vote}/${term}`))
       throw new Violation(
         'leadership',
-        `member ${sender} votes for ${to} in term ${term}, and has just heard leader ${status.lead} of term ${status.term}`,
+        `member ${id} votes for ${vote} in term ${term}, and has just heard leader ${before.lead} of term ${before.term}`,
       );
   }
 
@@ -124,6 +128,7 @@ export class Leadership {
     const leads = role === 'leader';
     const begins = leads && (before?.role !== 'leader' || before.term !== term);
     watched.status = status;
+    if (before !== undefined) this.#checkVote(before, status, watched);
     if (before?.config !== config) this.#checkConfig(status);
     if (before !== undefined && before.config !== config) this.#tallyConfig(before.config, config);
     // Whoever is new has a chance first, and so has the target of a transfer.

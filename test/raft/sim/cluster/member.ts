@@ -2,13 +2,14 @@ import type { Message } from '../../../../agent/src/raft/core/message.ts';
 import type { Status } from '../../../../agent/src/raft/core/status.ts';
 import type { NodeId } from '../../../../agent/src/raft/core/types.ts';
 import { StorageError } from '../../../../agent/src/raft/storage/storage-error.ts';
+import { hasTornTail } from '../checks/durable-view.ts';
 import { describeMessage } from '../message-text.ts';
 import { Violation } from '../failure.ts';
 import type { Chance } from '../world/chance.ts';
 import { millisecond } from '../world/clock.ts';
 import { Disk, type Loss } from '../world/disk.ts';
 import { MountedVfs } from '../world/mounted-vfs.ts';
-import { memberDirectory, Process } from './process.ts';
+import { memberDirectory, Process, walDirectory } from './process.ts';
 import type { Setting } from './setting.ts';
 import { Transfer, type End } from './transfer.ts';
 
@@ -211,6 +212,9 @@ export class Member {
   losePower(loss: Loss): void {
     this.stop();
     this.disk.crash(loss, this.#chance);
+    // It takes long to look.
+    if (this.#chance.happens(0.5) && hasTornTail(this.disk, walDirectory))
+      this.#setting.world.tally.add('torn tails recovered');
   }
 
   retire(): void {

@@ -151,6 +151,7 @@ export class Nemesis {
   }
 
   #restartLater(victim: Member): void {
+    if (this.#chance.happens(0.5)) victim.disk.faults = soundDisk;
     // So soon at times that answers to its earlier process still reach it.
     if (this.#chance.happens(0.3)) victim.start();
     else this.#later(() => victim.start());

@@ -43,8 +43,6 @@ export class Network {
   readonly #clogged = new Map<string, Micros>();
   readonly #lastArrival = new Map<string, Micros>();
   readonly #underWay = new Map<string, number>();
-  sentMessages = 0;
-  mostUnderWay = 0;
 
   constructor(options: NetworkOptions, weather: Weather) {
     this.#options = options;
@@ -84,7 +82,6 @@ export class Network {
 
   /** @param from who sends it now: a message that is passed on still says who wrote it */
   send(from: NodeId, message: Message): void {
-    this.sentMessages += 1;
     const { chance } = this.#options;
     const bytes = encodeMessage(message);
     const { to } = message;
@@ -102,10 +99,11 @@ export class Network {
     const { clock, arrived, lost } = this.#options;
     const underWay = (this.#underWay.get(link) ?? 0) + 1;
     this.#underWay.set(link, underWay);
-    this.mostUnderWay = Math.max(this.mostUnderWay, underWay);
+    // A partition that comes up meanwhile cuts off what is on its way, or only what comes after it.
+    const getsThrough = this.#options.chance.happens(0.5);
     clock.after(this.#delay(link), () => {
       this.#underWay.set(link, (this.#underWay.get(link) ?? 1) - 1);
-      if (this.connects(from, to)) arrived(decodeMessage(bytes));
+      if (getsThrough || this.connects(from, to)) arrived(decodeMessage(bytes));
       else lost(from, to);
     });
   }
