@@ -4,22 +4,18 @@ import { fileURLToPath } from 'node:url';
 import { ApiError, canonicalModelName, type AgentPhase, type NodeConfig } from '@ollamamax/api';
 import { Lifecycle, type Component, type Logger } from '@ollamamax/common';
 import { createSessions } from './auth/sessions.ts';
+import { createCatalog } from './catalog/create-catalog.ts';
 import { createDesiredIndex } from './catalog/desired-index.ts';
-import { createFileCatalog } from './catalog/file-catalog.ts';
 import { placeModels } from './catalog/placement.ts';
 import { formatListenAddress, isLoopbackHost, parseListenAddress } from './config/listen-address.ts';
 import { drain } from './drain.ts';
 import { createAccessLog } from './http/access-log.ts';
+import { agentHandlers } from './http/agent-handlers.ts';
 import { createApp } from './http/app.ts';
 import { dashboardHandler } from './http/dashboard-assets.ts';
 import { createOriginCheck } from './http/guards.ts';
 import { InferenceCalls } from './http/inference-calls.ts';
 import { Listener } from './http/listener.ts';
-import { nativeHandlers } from './http/native-handlers.ts';
-import { ollamaInferenceHandlers } from './http/ollama-inference.ts';
-import { ollamaModelHandlers } from './http/ollama-models.ts';
-import { openaiInferenceHandlers } from './http/openai-inference.ts';
-import { openaiModelHandlers } from './http/openai-models.ts';
 import type { InferenceEngine } from './inference/engine.ts';
 import { createRunnerEngine } from './inference/runner-engine.ts';
 import { createInternalServer } from './internal-api/server.ts';
@@ -82,14 +78,6 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   let phase: AgentPhase = 'starting';
   let accepting = true;
 
-  const catalog = createFileCatalog({
-    dataDir: config.storage.dataDir,
-    initial: { models: config.models, settings: config.settings ?? {} },
-    logger,
-  });
-
-  const desired = createDesiredIndex(() => catalog.state());
-
   const { api: tls, internal: internalTls } = await openCertificates(config, logger);
   const certificates = [tls, internalTls].filter((watched) => watched !== undefined);
 
@@ -105,15 +93,26 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
               ? staticDiscovery(config.cluster.peers)
               : dnsDiscovery(config.cluster.peersDns),
           pollMs: config.cluster.pollMs,
-          catalog,
           log: logger.child({ component: 'peers' }),
         });
 
   const peers: Peers = polling ?? noPeers;
+  const { catalog, membership } = createCatalog(
+    config,
+    logger,
+    internalTls === undefined ? undefined : () => internalTls.material,
+    peers,
+  );
+  const desired = createDesiredIndex(() => catalog.state());
+  /** One that is drained by a mark is given nothing new, and goes on with what it has. */
+  const phaseNow = (): AgentPhase =>
+    phase === 'ready' && Object.hasOwn(catalog.agreed().drains, selfId) ? 'draining' : phase;
 
   const placedHere = () => {
     const state = catalog.state();
-    const members = [selfId, ...peers.list().map((peer) => peer.id)];
+    // One that has left the group goes soon: others take its copies before it does.
+    const others = peers.list().filter(({ status: said }) => said?.consensus?.state !== 'left');
+    const members = [selfId, ...others.map((peer) => peer.id)];
     const placement = placeModels(state, members);
     return state.models.filter(
       (model) => placement.get(canonicalModelName(model.name))?.includes(selfId) === true,
@@ -144,6 +143,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     peersOnline: () => peers.list().filter((peer) => peer.online).length,
     eventConnections: () => events.connections,
     certificates: () => certificates,
+    consensus: () => membership.status(),
     knownModels: () => desired().priorities,
   });
 
@@ -165,13 +165,15 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   const reporter: StatusReporter = new StatusReporter({
     id: selfId,
     cluster: config.cluster.name,
-    phase: () => phase,
+    phase: phaseNow,
     urls: () => ({
       apiUrl: config.advertise.api ?? apiListener.url,
       dashboardUrl: config.advertise.dashboard ?? dashboardListener.url,
     }),
     catalogRevision: () => catalog.state().revision,
     catalogHash: () => desired().hash,
+    consensus: () => membership.status(),
+    modelDir: config.storage.modelDir,
     totals: () => metrics.totals,
     models: () => models.list(),
     resident: () => engine.resident(),
@@ -179,7 +181,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   const status = () => reporter.status();
 
   const local: LocalRunner = createLocalRunner({ selfId, engine, models, accepting: () => accepting });
-  const dispatcher = createDispatcher({ selfId, engine, models, peers, catalog, local, phase: () => phase });
+  const dispatcher = createDispatcher({ selfId, engine, models, peers, catalog, local, phase: phaseNow });
   const view = createClusterView({
     bootId: reporter.bootId,
     status,
@@ -190,12 +192,14 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   });
 
   const health = createAgentHealth({
-    phase: () => phase,
+    phase: phaseNow,
+    started: () => phase !== 'starting',
+    consensus: () => membership.status(),
     models: () => models.list(),
     peers: () => peers.list(),
   });
 
-  const { users, sessions, authenticate } = createSessions(config, logger);
+  const { users, sessions, authenticate } = createSessions(config, logger, () => catalog.agreed().users);
   const tickets = createTicketStore(ticketLimits);
 
   const originAllowed = createOriginCheck(config.http.allowedOrigins);
@@ -223,27 +227,16 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     show: (name: string, verbose: boolean, signal: AbortSignal) => dispatcher.show(name, verbose, signal),
   };
   const app = createApp({
-    handlers: {
-      ...ollamaModelHandlers(reads),
-      ...ollamaInferenceHandlers(calls),
-      ...openaiModelHandlers(reads),
-      ...openaiInferenceHandlers(calls),
-      ...nativeHandlers({
-        agentId: selfId,
-        cluster: config.cluster.name,
-        reads,
-        health,
-        desiredState: () => catalog.state(),
-        sessions: {
-          enabled: sessions !== undefined,
-          login: (username, password, address) => {
-            if (sessions === undefined) throw new ApiError('auth_disabled');
-            return sessions.login(username, password, address);
-          },
-          ticket: (grant) => tickets.issue(grant),
-        },
-      }),
-    },
+    handlers: agentHandlers({
+      config,
+      reads,
+      calls,
+      health,
+      catalog,
+      consensus: membership,
+      sessions,
+      tickets,
+    }),
     logger,
     authenticate,
     loopbackOnly: isLoopbackHost(parseListenAddress(config.listen.api).host),
@@ -298,6 +291,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           tls: internalTls.material,
           status,
           catalog,
+          consensus: membership,
           runLocal: (request, signal) => local.run(request, signal),
           show: (name, verbose) => models.show(name, verbose),
           log: logger.child({ component: 'internal-api' }),
@@ -306,7 +300,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
         });
 
   tls?.usedBy(apiListener, dashboardListener);
-  internalTls?.usedBy(internal, polling);
+  internalTls?.usedBy(internal, polling, catalog);
 
   const preload: Component = createPreload(models, engine, () => catalog.state().models, logger);
   const components: Component[] = [
@@ -318,6 +312,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     { name: 'engine', stop: () => engine.stop() },
     ...(internal === undefined ? [] : [internal]),
     ...(polling === undefined ? [] : [polling]),
+    ...(internalTls === undefined ? [] : [membership]),
     models,
     preload,
     { name: 'events', stop: async () => events.close() },

@@ -87,7 +87,7 @@ export const NodeConfig = Type.Object(
           default: `/ip4/127.0.0.1/tcp/${ports.p2p}`,
         }),
         raft: hostPort(
-          'Raft address. Reserved: nothing listens there in this version.',
+          'Address of the Raft transport; used only with internalTls.',
           `127.0.0.1:${ports.raft}`,
           'RAFT_BIND_ADDR',
         ),
@@ -106,6 +106,14 @@ export const NodeConfig = Type.Object(
         ),
         dashboard: Type.Optional(
           Type.String({ pattern: '^https?://', description: 'URL of the dashboard as browsers see it.' }),
+        ),
+        raft: Type.Optional(
+          Type.String({
+            pattern: '^(\\[[0-9a-fA-F:.]{2,45}\\]|[A-Za-z0-9_.-]{1,253}):[0-9]{1,5}$',
+            description: 'host:port at which other agents reach the Raft transport.',
+            examples: ['agent-0.example:7000'],
+            'x-env': 'ADVERTISE_RAFT',
+          }),
         ),
       },
       { ...closed, default: {} },

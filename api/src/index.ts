@@ -10,6 +10,7 @@ export * from './users.ts';
 export * from './validation.ts';
 export * from './wire/agent-status.ts';
 export * from './wire/catalog-command.ts';
+export * from './wire/consensus.ts';
 export * from './wire/desired-state.ts';
 export * from './wire/inference.ts';
 export * from './rest/native.ts';

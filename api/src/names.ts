@@ -21,6 +21,11 @@ export const internalPaths = {
   desiredState: '/internal/v1/desired-state',
   inference: '/internal/v1/inference',
   show: '/internal/v1/models/:name/show',
+  bootstrap: '/internal/v1/consensus/bootstrap',
+  members: '/internal/v1/consensus/members',
+  remove: '/internal/v1/consensus/remove',
+  leave: '/internal/v1/consensus/leave',
+  transfer: '/internal/v1/consensus/transfer',
 } as const;
 
 /** URI SAN of an agent's certificate: who it is, in which cluster. */

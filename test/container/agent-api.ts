@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { headers } from '@ollamamax/api';
 
 interface ClusterStatus {
-  readonly nodes: readonly { readonly id: string; readonly phase: string }[];
+  readonly nodes: Readonly<Record<string, { readonly status: string }>>;
   readonly models: { readonly desired: number; readonly ready: number };
 }
 
@@ -41,6 +41,15 @@ export class AgentApi {
     return this.#token;
   }
 
+  /** Begins a group of agents with this one, as an administrator does once for a new cluster. */
+  async bootstrap(): Promise<void> {
+    const answer = await this.#fetch('/api/v1/cluster/bootstrap', {
+      method: 'POST',
+      headers: await this.#authorization(),
+    });
+    if (!answer.ok) throw new Error(`Bootstrap: ${answer.status} ${await answer.text()}`);
+  }
+
   /** Waits until this agent sees so many agents and all models ready. @throws with what it sees after a minute */
   async untilReady(agents: number): Promise<void> {
     const deadline = Date.now() + 60_000;
@@ -49,7 +58,7 @@ export class AgentApi {
       const text = await answer.text();
       if (answer.ok) {
         const { nodes, models } = JSON.parse(text) as ClusterStatus;
-        const ready = nodes.filter(({ phase }) => phase === 'ready').length;
+        const ready = Object.values(nodes).filter(({ status }) => status === 'online').length;
         if (ready === agents && models.desired > 0 && models.ready === models.desired) return;
       }
       if (Date.now() > deadline) throw new Error(`${agents} agents wanted, seen: ${answer.status} ${text}`);

@@ -39,9 +39,9 @@ export class AgentContainer {
     const log: string[] = [];
     const container = new LockedContainer(options.image)
       .withNetwork(options.network)
-      .withNetworkAliases(options.alias)
+      .withNetworkAliases(options.alias, options.id)
       .withHostname(options.id)
-      .withEnvironment({ NODE_ID: options.id })
+      .withEnvironment({ NODE_ID: options.id, ADVERTISE_RAFT: `${options.id}:${ports.raft}` })
       .withBindMounts([{ source: options.settings, target: '/etc/ollamamax', mode: 'ro' }])
       .withExposedPorts(ports.api, ports.dashboard, ports.metrics)
       .withLogConsumer((stream) => stream.on('data', (text) => log.push(String(text))))

@@ -63,6 +63,7 @@ beforeAll(async () => {
   for (const outcome of outcomes) if (outcome.status === 'fulfilled') agents.push(outcome.value);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   apis.push(...agents.map((agent) => new AgentApi(agent.url(ports.api, ''), user)));
+  await apis[0]!.bootstrap();
 }, 20 * 60_000);
 
 afterAll(async () => {

@@ -56,6 +56,7 @@ listen:
   dashboard: 0.0.0.0:8081
   metrics: 0.0.0.0:9090
   internal: 0.0.0.0:9443
+  raft: 0.0.0.0:7000
 internalTls:
   caFile: /etc/ollamamax/ca.crt
   certFile: /etc/ollamamax/agent.crt

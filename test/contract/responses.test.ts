@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { errorsOf, isErrorCode, type Dialect, type Route, type RouteId } from '@ollamamax/api';
+import {
+  errorCatalogue,
+  errorsOf,
+  isErrorCode,
+  type Dialect,
+  type ErrorCode,
+  type Route,
+  type RouteId,
+} from '@ollamamax/api';
 import { read } from '../conventions/repository.ts';
 import { startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import {
@@ -35,8 +43,9 @@ const withModel = available.filter(
   ([id]) => routeCalls[id].body !== undefined && 'model' in routeCalls[id].body,
 );
 
-/** Without authentication nobody can log in: everything else answers 200. */
-const succeeds = (id: RouteId): boolean => id !== 'login';
+/** Why a request cannot succeed here: without authentication nobody can log in. */
+const failureOf = (id: RouteId): ErrorCode | undefined =>
+  id === 'login' ? 'auth_disabled' : routeCalls[id].fails;
 
 const expectError = (answer: Answer, dialect: Dialect, code: string, status: number): void => {
   expect({ status: answer.status, code: errorCode(dialect, answer.text) }).toEqual({ status, code });
@@ -62,8 +71,10 @@ const expectRouteError = async (
 describe('every available route', () => {
   test.each(available)('%s answers as its schema says', async (id, route) => {
     const answer = await callRoute(base, id);
-    if (!succeeds(id)) {
-      expectError(answer, route.dialect, 'auth_disabled', 404);
+    const failure = failureOf(id);
+    if (failure !== undefined) {
+      expectError(answer, route.dialect, failure, errorCatalogue[failure].status);
+      expect(errorsOf(route)).toContain(failure);
       return;
     }
     expect(answer.status).toBe(200);
@@ -184,15 +195,25 @@ describe('streams', () => {
   });
 });
 
+/** A field of its body that is text, where it has no model. */
+const textFields: Partial<Record<RouteId, string>> = {
+  login: 'username',
+  clusterJoin: 'address',
+  clusterLeave: 'agent',
+  clusterTransfer: 'agent',
+  clusterRestore: 'takenAt',
+  nodeDrain: 'reason',
+};
+
 describe('errors', () => {
   test.each(withBody)('%s refuses what is not JSON', (id, route) =>
     expectRouteError(id, route, { body: '{"model": ' }, 'invalid_json', 400),
   );
-  test.each(withBody)('%s needs a body', (id, route) =>
+  test.each(withBody.filter(([, route]) => route.bodyOptional !== true))('%s needs a body', (id, route) =>
     expectRouteError(id, route, { body: undefined }, 'missing_body', 400),
   );
   test.each(withBody)('%s names a field of the wrong type', async (id, route) => {
-    const field = id === 'login' ? 'username' : 'model';
+    const field = textFields[id] ?? 'model';
     const answer = await callRoute(base, id, { body: { ...routeCalls[id].body, [field]: 7 } });
     expectError(answer, route.dialect, 'invalid_request', 400);
     expect(answer.text).toContain(`${field} must be string`);
@@ -228,7 +249,7 @@ describe('errors', () => {
     ),
   );
   test.each(withParameter)('%s does not know what the path names', async (_id, route) => {
-    const answer = await send(base, route.path.replace(/\{\w+\}/, 'nobody'));
+    const answer = await send(base, route.path.replace(/\{\w+\}/, 'nobody'), { method: route.method });
     expectError(
       answer,
       route.dialect,

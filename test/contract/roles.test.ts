@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { roles, type Role, type Route } from '@ollamamax/api';
+import { errorCatalogue, roles, type ErrorCode, type Role, type Route, type RouteId } from '@ollamamax/api';
 import { Tokens } from '../../agent/src/auth/tokens.ts';
 import { login, startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import { allRoutes, callRoute, errorCode, errorProblems } from './agent-client.ts';
@@ -12,9 +12,15 @@ type Caller = (typeof callers)[number];
 
 const rank: Readonly<Record<Role, number>> = { readonly: 0, user: 1, admin: 2 };
 
-/** What a caller is to get: a status, and the code when it is an error. */
-const expected = (route: Route, caller: Caller): { status: number; code?: string } => {
-  const done = route.unavailable !== undefined ? { status: 501, code: 'not_implemented' } : { status: 200 };
+/** What one who may do it gets: a status, and the code when it is an error. */
+const allowed = (route: Route, fails: ErrorCode | undefined): { status: number; code?: string } => {
+  if (route.unavailable !== undefined) return { status: 501, code: 'not_implemented' };
+  return fails === undefined ? { status: 200 } : { status: errorCatalogue[fails].status, code: fails };
+};
+
+/** What a caller is to get. */
+const expected = (id: RouteId, route: Route, caller: Caller): { status: number; code?: string } => {
+  const done = allowed(route, routeCalls[id].fails);
   if (route.access === 'public') return done;
   switch (caller) {
     case 'nobody':
@@ -53,7 +59,7 @@ describe('with authentication on', () => {
   describe.each(callers)('%s', (caller) => {
     test.each(allRoutes)('calls %s', async (id, route) => {
       const answer = await callRoute(cluster.agent('agent-0').api, id, { token: tokens[caller] });
-      const { status, code } = expected(route, caller);
+      const { status, code } = expected(id, route, caller);
       expect({ status: answer.status, text: answer.text.slice(0, 500) }).toEqual({
         status,
         text: expect.any(String),

@@ -1,4 +1,4 @@
-import type { RouteId } from '@ollamamax/api';
+import type { CatalogBackup, ErrorCode, RouteId } from '@ollamamax/api';
 import type { TestUser } from '../harness/local-cluster.ts';
 
 /** A user for each role; passwords are good for tests only. */
@@ -12,6 +12,8 @@ interface RouteCall {
   /** Values of the path's parameters. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly body?: object;
+  /** It cannot succeed in the cluster of the tests, which is one agent that is alone: the code that says why. */
+  readonly fails?: ErrorCode;
 }
 
 const model = 'ollamamax-tiny';
@@ -19,7 +21,23 @@ const options = { num_predict: 4, seed: 1, temperature: 0 };
 const messages = [{ role: 'user', content: 'What is the capital of France?' }];
 const digest = `sha256:${'0'.repeat(64)}`;
 
-/** For each route a request that succeeds. The compiler demands a row for every route. */
+/** Names one model twice: it is refused as a whole, and the model of the tests stays. */
+const unusableBackup: CatalogBackup = {
+  format: 1,
+  takenAt: '2026-01-01T00:00:00.000Z',
+  clusterId: 'other',
+  index: 1,
+  desired: {
+    revision: 1,
+    models: ['twice', 'twice'].map((name) => ({ name, source: { file: '/a.gguf' } })),
+    settings: {},
+  },
+  desiredOrigin: 'pushed',
+  drains: {},
+  users: [],
+};
+
+/** For each route a request that succeeds, or fails as said. The compiler demands a row for every route. */
 export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   root: {},
   ollamaVersion: {},
@@ -47,8 +65,19 @@ export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   health: {},
   version: {},
   clusterStatus: {},
+  clusterLeader: {},
+  consensus: {},
+  clusterBootstrap: { fails: 'already_member' },
+  clusterJoin: { body: {}, fails: 'already_member' },
+  clusterLeave: { body: {}, fails: 'unsafe_change' },
+  clusterTransfer: { body: { agent: 'agent-0' } },
+  clusterSnapshot: {},
+  clusterBackup: {},
+  clusterRestore: { body: unusableBackup, fails: 'invalid_request' },
   nodes: {},
   node: { parameters: { id: 'agent-0' } },
+  nodeDrain: { parameters: { id: 'agent-0' }, body: { reason: 'new disk' } },
+  nodeUndrain: { parameters: { id: 'agent-0' } },
   models: {},
   model: { parameters: { name: model } },
   login: { body: { username: users.user.name, password: users.user.password } },

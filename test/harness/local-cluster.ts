@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { agentIdentity, operatorIdentity, type ModelSpec, type NodeConfig, type Role } from '@ollamamax/api';
 import { createCertificateAuthority, formatYaml, issueCertificate } from '@ollamamax/common';
+import { createInternalClient } from '../../agent/src/cli/up/internal-client.ts';
 import { PasswordHasher } from '../../agent/src/auth/password.ts';
 import type { AgentMessage } from '../../agent/src/main.ts';
 
@@ -103,10 +104,10 @@ export const startLocalCluster = async (options: LocalClusterOptions = {}): Prom
   const folder = mkdtempSync(join(tmpdir(), 'ollamamax-test-'));
   const cluster = 'test';
   const ids = Array.from({ length: options.agents ?? 1 }, (_unused, index) => `agent-${index}`);
-  const ports = await freePorts(ids.length * 4);
+  const ports = await freePorts(ids.length * 5);
   const portsOf = (index: number) => {
-    const [api = 0, dashboard = 0, metrics = 0, internal = 0] = ports.slice(index * 4, index * 4 + 4);
-    return { api, dashboard, metrics, internal };
+    const [api = 0, dashboard = 0, metrics = 0, internal = 0, raft = 0] = ports.slice(index * 5);
+    return { api, dashboard, metrics, internal, raft };
   };
   const authority = await createCertificateAuthority({ commonName: 'test CA', days: 2 });
   const write = (name: string, text: string): string => {
@@ -116,8 +117,14 @@ export const startLocalCluster = async (options: LocalClusterOptions = {}): Prom
   };
   const caFile = write('ca.crt', authority.cert);
   const operator = await issueCertificate(authority, { uriSan: operatorIdentity(cluster), days: 1 });
-  write('operator.crt', operator.cert);
-  write('operator.key', operator.key);
+  const credentials = {
+    caFile,
+    operator: {
+      certFile: write('operator.crt', operator.cert),
+      keyFile: write('operator.key', operator.key),
+    },
+    agents: [],
+  };
 
   const users = options.users ?? [];
   const hasher = new PasswordHasher();
@@ -160,6 +167,7 @@ export const startLocalCluster = async (options: LocalClusterOptions = {}): Prom
         dashboard: `127.0.0.1:${own.dashboard}`,
         metrics: `127.0.0.1:${own.metrics}`,
         internal: `127.0.0.1:${own.internal}`,
+        raft: `127.0.0.1:${own.raft}`,
         ...extra.listen,
       },
       internalTls: {
@@ -229,6 +237,19 @@ export const startLocalCluster = async (options: LocalClusterOptions = {}): Prom
   try {
     await Promise.all(ids.map(start));
     for (const handle of running.values()) await eventually(`${handle.id} is ready`, () => isReady(handle));
+    const client = await createInternalClient(cluster, credentials);
+    try {
+      // One that is alone begins a group by itself.
+      if (ids.length > 1) await client.bootstrap('agent-0', portsOf(0).internal, 'test-group');
+      for (const [index, id] of ids.entries())
+        await eventually(`${id} is in the group and knows its models`, async () => {
+          const { catalogRevision, consensus } = await client.status(id, portsOf(index).internal);
+          const { voters = [], learners = [] } = consensus ?? {};
+          return catalogRevision > 0 && voters.length + learners.length === ids.length;
+        });
+    } finally {
+      client.close();
+    }
   } catch (error) {
     await stop();
     throw error;
@@ -258,8 +279,8 @@ export const untilServing = async (cluster: LocalCluster, token?: string): Promi
         headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       });
       if (!response.ok) return false;
-      const status = (await response.json()) as { status: string; nodes: unknown[] };
-      return status.status === 'healthy' && status.nodes.length === cluster.agents.length;
+      const status = (await response.json()) as { status: string; nodes: object };
+      return status.status === 'healthy' && Object.keys(status.nodes).length === cluster.agents.length;
     });
 };
 

@@ -1,4 +1,4 @@
-import { ApiError, type NodeConfig } from '@ollamamax/api';
+import { ApiError, type NodeConfig, type UserRecord } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
 import type { SessionUser } from '../http/request-context.ts';
 import { LoginThrottle } from './login-throttle.ts';
@@ -8,14 +8,19 @@ import { UsersFile } from './users-file.ts';
 
 const throttleLimits = { maxFailures: 5, windowMs: 60_000, maxKeys: 10_000 } as const;
 
+/** Who may log in. */
+interface Users {
+  find(name: string): UserRecord | undefined;
+}
+
 /** Log-in with name and password, and the check of the tokens it gives out. */
 export class PasswordSessions {
-  readonly #users: UsersFile;
+  readonly #users: Users;
   readonly #tokens: Tokens;
   readonly #hasher = new PasswordHasher();
   readonly #throttle = new LoginThrottle({ ...throttleLimits, now: Date.now });
 
-  constructor(users: UsersFile, tokens: Tokens) {
+  constructor(users: Users, tokens: Tokens) {
     this.#users = users;
     this.#tokens = tokens;
   }
@@ -55,10 +60,14 @@ export class PasswordSessions {
   }
 }
 
-/** What the configuration asks for: users, sessions and the token check, or nothing of it. */
+/**
+ * What the configuration asks for: users, sessions and the token check, or nothing of it.
+ * @param agreed users that the cluster has agreed on, beside those of this agent's own file, which count first
+ */
 export const createSessions = (
   config: NodeConfig,
   logger: Logger,
+  agreed: () => Readonly<Record<string, UserRecord>>,
 ): {
   readonly users?: UsersFile;
   readonly sessions?: PasswordSessions;
@@ -77,6 +86,10 @@ export const createSessions = (
     cluster: config.cluster.name,
     lifetimeSeconds: tokenSeconds,
   });
-  const sessions = new PasswordSessions(users, tokens);
+  const find = (name: string): UserRecord | undefined => {
+    const known = agreed();
+    return users.find(name) ?? (Object.hasOwn(known, name) ? known[name] : undefined);
+  };
+  const sessions = new PasswordSessions({ find }, tokens);
   return { users, sessions, authenticate: (token) => sessions.authenticate(token) };
 };

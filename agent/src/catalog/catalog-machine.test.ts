@@ -92,6 +92,18 @@ describe('members', () => {
     expect(run(admit('b', 'three'))).toEqual({ ok: true, value: { id: 4 } });
     expect(Object.keys(machine.state.members)).toEqual(['1', '4']);
   });
+
+  test('one that was taken out is still known until the configuration is without it', () => {
+    const { machine, run } = machineWith();
+    run(admit('a', 'one'));
+    run(admit('b', 'two'));
+    run({ op: 'removeMember', id: 2 });
+    expect([Object.keys(machine.state.members), Object.keys(machine.state.leaving)]).toEqual([['1'], ['2']]);
+    machine.membersChanged(4, { ...config, learners: [2] });
+    expect(machine.state.leaving).toMatchObject({ 2: { agent: 'b', incarnation: 'two' } });
+    machine.membersChanged(5, config);
+    expect(machine.state.leaving).toEqual({});
+  });
 });
 
 describe('drains and users', () => {

@@ -1,6 +1,6 @@
-import type { ConfState, Index } from '../raft/core/types.ts';
+import type { ConfState, Index, NodeId } from '../raft/core/types.ts';
 import type { StateMachine } from '../raft/node/state-machine.ts';
-import { applyCommand } from './state/apply-command.ts';
+import { applyCommand, applyMembers } from './state/apply-command.ts';
 import { emptyCatalog, type Answer, type CatalogPart, type CatalogState } from './state/catalog-state.ts';
 import { decodeCommand } from './state/command.ts';
 import { decodeCatalog, encodeCatalog } from './state/snapshot.ts';
@@ -11,6 +11,11 @@ export interface CatalogChange {
   readonly part: CatalogPart | 'all';
   readonly state: CatalogState;
 }
+
+/** Everybody who is in a configuration in whatever way. */
+export const membersIn = ({ voters, outgoing, learners, learnersNext }: ConfState): readonly NodeId[] => [
+  ...new Set([...voters, ...outgoing, ...learners, ...learnersNext]),
+];
 
 /** The catalogue as what Raft agrees on. Watchers are told of changes in their order, each after it was applied. */
 export class CatalogMachine implements StateMachine {
@@ -51,6 +56,7 @@ export class CatalogMachine implements StateMachine {
   membersChanged(index: Index, config: ConfState): void {
     this.#index = index;
     this.#config = config;
+    this.#state = applyMembers(this.#state, membersIn(config));
     this.#tell('members');
   }
 

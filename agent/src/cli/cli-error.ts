@@ -9,6 +9,8 @@ export const exitCodes = {
   timedOut: 6,
   unhealthy: 7,
   unreachable: 8,
+  /** Of a log: a crash cut off its end, which the next start drops. */
+  tornTail: 9,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

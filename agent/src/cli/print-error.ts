@@ -2,11 +2,22 @@ import { CliError, exitCodes, type CliErrorFacts, type ExitCode } from './cli-er
 
 const catalogueExit: Readonly<Record<string, ExitCode>> = {
   unauthenticated: exitCodes.notPermitted,
+  token_expired: exitCodes.notPermitted,
   forbidden: exitCodes.notPermitted,
   model_not_found: exitCodes.notFound,
   node_not_found: exitCodes.notFound,
   stale_revision: exitCodes.conflict,
+  already_member: exitCodes.conflict,
+  not_a_member: exitCodes.conflict,
+  other_cluster: exitCodes.conflict,
+  member_replaced: exitCodes.conflict,
+  unsafe_change: exitCodes.conflict,
+  no_leader: exitCodes.unhealthy,
+  member_disk: exitCodes.unhealthy,
+  member_failed: exitCodes.unhealthy,
+  state_corrupt: exitCodes.unhealthy,
   deadline_exceeded: exitCodes.timedOut,
+  outcome_unknown: exitCodes.timedOut,
   agent_unreachable: exitCodes.unreachable,
 };
 

@@ -56,6 +56,12 @@ describe('usage', () => {
     },
   );
 
+  test('every command is listed with a line', async () => {
+    const { stdout } = await run(['--help']);
+    for (const name of ['up', 'serve', 'user', 'config', 'raft', 'backup', 'restore', 'version'])
+      expect(stdout).toMatch(new RegExp(`^ {2}${name}( .*)? {2,}[A-Z]`, 'm'));
+  });
+
   test.each<[string[], string[]]>([
     [['upp'], ["Unknown command 'upp'", 'Did you mean up?']],
     [

@@ -4,6 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { exitCodes, type ExitCode } from './cli-error.ts';
 import { agentProgram, programName, upCommand, type CliContext } from './context.ts';
 import { reportError } from './print-error.ts';
+import { addBackup, addRaft } from './raft-program.ts';
+import { withExamples } from './with-examples.ts';
 import type { ConfigOptions, ConfigShowOptions } from './config-commands.ts';
 import type { UpOptions } from './up/run-up.ts';
 import type { UserAddOptions, UserListOptions, UserRemoveOptions, UserSetOptions } from './user-commands.ts';
@@ -23,10 +25,6 @@ const collect = (text: string, before: readonly string[] | undefined): readonly 
   ...(before ?? []),
   text,
 ];
-
-/** Examples come first: they are what people look for in a help text. */
-const withExamples = (command: Command, examples: readonly string[]): Command =>
-  command.addHelpText('before', `Examples:\n${examples.map((example) => `  ${example}`).join('\n')}\n`);
 
 const usersFileOption = (): Option =>
   new Option(
@@ -181,7 +179,7 @@ const addConfig = (program: Command, context: CliContext): void => {
   ).action(async (options: ConfigShowOptions) => (await commands()).showConfigCommand(options, context));
 };
 
-const buildProgram = (context: CliContext): Command => {
+const buildProgram = (context: CliContext, end: (code: ExitCode) => void): Command => {
   const program = withExamples(
     new Command('ollamamax')
       .description('LLM serving as a cluster: the Ollama and OpenAI APIs from any of several agents.')
@@ -195,12 +193,14 @@ const buildProgram = (context: CliContext): Command => {
       .helpOption('-h, --help', 'show this help')
       .helpCommand('help [command]', 'show the help of a command')
       .exitOverride(),
-    ['ollamamax up', 'ollamamax serve --config node.yaml', 'ollamamax config check'],
+    ['ollamamax up', 'ollamamax serve --config node.yaml', 'ollamamax config check', 'ollamamax raft status'],
   );
   addUp(program, context);
   addServe(program, context);
   addUser(program, context);
   addConfig(program, context);
+  addRaft(program, context, end);
+  addBackup(program, context);
   program
     .command('version')
     .description('Print the version.')
@@ -246,8 +246,12 @@ const reportUsage = async (error: CommanderError, context: CliContext): Promise<
 export const runCli = async (args: readonly string[], context: CliContext): Promise<ExitCode> => {
   try {
     await refuseOptionsOfNpm(context.env);
-    await buildProgram(context).parseAsync([...args], { from: 'user' });
-    return exitCodes.ok;
+    let code: ExitCode = exitCodes.ok;
+    const program = buildProgram(context, (ended) => {
+      code = ended;
+    });
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(error, context.stderr);
     if (error.exitCode === 0) return exitCodes.ok;

@@ -9,7 +9,13 @@ import {
   type Problem,
 } from '@ollamamax/api';
 import { identityOf, keyMatches, parseCertificate } from '../tls/tls-problem.ts';
-import { hostScope, isWildcardHost, parseListenAddress, type Lookup } from './listen-address.ts';
+import {
+  hostScope,
+  isLoopbackHost,
+  isWildcardHost,
+  parseListenAddress,
+  type Lookup,
+} from './listen-address.ts';
 
 /** A problem that the schema cannot see; `code` when it is another error than config_invalid. */
 export interface SemanticProblem extends Problem {
@@ -159,14 +165,13 @@ const checkAuth = async (config: NodeConfig): Promise<{ problems: Problem[]; jwt
 };
 
 const listeners = (config: NodeConfig): { path: string; host: string; port: number }[] =>
-  (['api', 'dashboard', 'metrics', 'internal'] as const)
-    .filter((name) => name !== 'internal' || config.internalTls !== undefined)
+  (['api', 'dashboard', 'metrics', 'internal', 'raft'] as const)
+    .filter((name) => (name !== 'internal' && name !== 'raft') || config.internalTls !== undefined)
     .map((name) => ({ path: `listen.${name}`, ...parseListenAddress(config.listen[name]) }));
 
 const checkPorts = (config: NodeConfig): Problem[] => {
   const problems: Problem[] = [];
   const reserved = [
-    { path: 'listen.raft', port: parseListenAddress(config.listen.raft).port },
     { path: 'listen.p2p', port: Number(config.listen.p2p.split('/').at(-1)) },
     ...config.cluster.peers.map((peer, index) => ({
       path: `cluster.peers[${index}].address`,
@@ -191,6 +196,30 @@ const checkPorts = (config: NodeConfig): Problem[] => {
       });
   });
   return problems;
+};
+
+/** What other agents are told of where Raft is must be of use to them. */
+const checkRaft = (config: NodeConfig): Problem[] => {
+  const { cluster, listen, advertise } = config;
+  if (cluster.peers.length === 0 && cluster.peersDns === undefined) return [];
+  if (advertise.raft !== undefined) return [];
+  const { host } = parseListenAddress(listen.raft);
+  if (isWildcardHost(host))
+    return [
+      {
+        path: 'advertise.raft',
+        message:
+          'is required when listen.raft is every address of the machine; give the host:port at which other agents reach this one',
+      },
+    ];
+  return isLoopbackHost(host) && !isLoopbackHost(parseListenAddress(listen.internal).host)
+    ? [
+        {
+          path: 'listen.raft',
+          message: `is ${listen.raft}, where other machines cannot reach it, but listen.internal is not; give an address of this machine, or advertise.raft`,
+        },
+      ]
+    : [];
 };
 
 const checkPeers = (config: NodeConfig): Problem[] => {
@@ -268,6 +297,7 @@ export const checkConfig = async (config: NodeConfig, lookup: Lookup): Promise<C
     problems: [
       ...checkPeers(config),
       ...checkPorts(config),
+      ...checkRaft(config),
       ...(await checkTls(config)),
       ...(await checkInternalTls(config)),
       ...auth.problems,

@@ -22,6 +22,7 @@ const agentMetricList = (): readonly Metric[] => {
     peersOnline: () => 0,
     eventConnections: () => 0,
     certificates: () => [],
+    consensus: () => ({ state: 'none', voters: [], learners: [] }),
     knownModels: () => new Set(),
   });
   const types = new Map(registry.getMetricsAsArray().map((metric) => [metric.name, String(metric.type)]));

@@ -153,7 +153,7 @@ export const createApp = (options: AppOptions): express.Express => {
     }
     const handler = (options.handlers as Record<string, Handler>)[id];
     if (handler === undefined) throw new Error(`route ${id} has no handler`);
-    const { body } = route;
+    const { body, bodyOptional = false } = route;
     if (body === undefined) {
       app[route.method](path, enter, async (request, response) => {
         await handler({ request, response, context: contextOf(response), body: undefined });
@@ -167,8 +167,10 @@ export const createApp = (options: AppOptions): express.Express => {
       const empty =
         request.headers['transfer-encoding'] === undefined &&
         Number(request.headers['content-length'] ?? 0) === 0;
-      if (given === undefined || empty) throw new ApiError('missing_body');
-      const result = validate(route.dialect === 'ollama' ? withoutNulls(given) : given);
+      const isMissing = given === undefined || empty;
+      if (isMissing && !bodyOptional) throw new ApiError('missing_body');
+      const value = isMissing ? {} : given;
+      const result = validate(route.dialect === 'ollama' ? withoutNulls(value) : value);
       if (!result.ok) {
         const [first] = result.problems;
         throw new ApiError(

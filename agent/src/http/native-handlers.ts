@@ -1,11 +1,4 @@
-import {
-  ApiError,
-  canonicalModelName,
-  ollamaApiVersion,
-  version,
-  type DesiredState,
-  type LoginBody,
-} from '@ollamamax/api';
+import { ApiError, canonicalModelName, ollamaApiVersion, version, type LoginBody } from '@ollamamax/api';
 import type { Health } from '../observability/health.ts';
 import type { TicketGrant } from '../ws/ticket-store.ts';
 import type { ClusterReads } from './cluster-reads.ts';
@@ -27,24 +20,13 @@ export interface Sessions {
 
 export interface NativeOptions {
   readonly agentId: string;
-  readonly cluster: string;
   readonly reads: ClusterReads;
   readonly sessions: Sessions;
   readonly health: Health;
-  desiredState(): DesiredState;
 }
 
 type NativeRoute =
-  | 'health'
-  | 'version'
-  | 'clusterStatus'
-  | 'nodes'
-  | 'node'
-  | 'models'
-  | 'model'
-  | 'login'
-  | 'session'
-  | 'ticket';
+  'health' | 'version' | 'nodes' | 'node' | 'models' | 'model' | 'login' | 'session' | 'ticket';
 
 /** OllamaMax's own REST API. */
 export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> => {
@@ -58,23 +40,6 @@ export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> =>
     },
     version: ({ response }) => {
       response.json({ version, ollamaApiVersion, node: process.version });
-    },
-    clusterStatus: ({ response }) => {
-      const nodes = reads.agents();
-      const models = reads.models();
-      const ready = models.filter((model) => model.replicasReady > 0).length;
-      const healthy =
-        nodes.every((node) => node.phase === 'ready') &&
-        models.every((model) => model.replicasReady >= model.replicasDesired);
-      const { revision, settings } = options.desiredState();
-      response.json({
-        cluster: options.cluster,
-        answeredBy: options.agentId,
-        status: healthy ? 'healthy' : 'degraded',
-        nodes,
-        models: { desired: models.length, ready },
-        catalog: { revision, settings, consensus: 'none' },
-      });
     },
     nodes: ({ response }) => {
       response.json({ nodes: reads.agents() });

@@ -3,9 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import {
+  AdmissionRequest,
   ApiError,
+  BootstrapRequest,
   DesiredState,
   InferenceRequest,
+  MemberRequest,
   compileValidator,
   describeProblems,
   headers,
@@ -16,11 +19,14 @@ import {
 import type { AgentStatus, InferenceEvent, ModelShow, Validator } from '@ollamamax/api';
 import { peerIdentity, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, Consensus } from '../catalog/catalog.ts';
 import { writeEventStream } from './event-stream.ts';
 import { readIdentity } from './identity.ts';
 import type { InternalIdentity } from './identity.ts';
 import { readJsonBody } from './json-body.ts';
+
+/** Largest body that asks for a change of the members. */
+const membershipBytes = 64 * 1024;
 
 /** Bounds of the internal listener. Times in milliseconds, sizes in bytes. */
 export interface InternalLimits {
@@ -58,7 +64,8 @@ export interface InternalServerOptions {
   /** `ca` is needed: it decides who may talk to this listener. */
   readonly tls: TlsMaterial;
   readonly status: () => AgentStatus;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'state' | 'apply'>;
+  readonly consensus: Consensus;
   /** Runs a request on this agent's own runners, never on another agent: at most one hop. */
   readonly runLocal: (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
   readonly show: (name: string, verbose: boolean) => Promise<ModelShow>;
@@ -85,6 +92,9 @@ interface Exchange {
 
 const [showPrefix = '', showSuffix = ''] = internalPaths.show.split(':name');
 const validateDesiredState = compileValidator(DesiredState);
+const validateBootstrap = compileValidator(BootstrapRequest);
+const validateAdmission = compileValidator(AdmissionRequest);
+const validateMember = compileValidator(MemberRequest);
 const validateInference = compileValidator(InferenceRequest);
 
 const checked = <T>(validator: Validator<T>, value: unknown): T => {
@@ -143,16 +153,54 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
     await writeEventStream(response, options.runLocal(body, left.signal), limits.writeStallMs);
   };
 
+  const operatorOnly = ({ identity }: Exchange, what: string): void => {
+    if (identity.kind !== 'operator')
+      throw new ApiError('forbidden', `Only the operator of this cluster may ${what}.`);
+  };
+  const bodyOf = async <T>({ request }: Exchange, validator: Validator<T>): Promise<T> =>
+    checked(validator, await readJsonBody(request, membershipBytes));
+  const { consensus } = options;
+  const admit = async (exchange: Exchange): Promise<void> => {
+    const { identity, response } = exchange;
+    const body = await bodyOf(exchange, validateAdmission);
+    // Whoever could name another agent could put itself in its place.
+    if (identity.kind !== 'agent' || identity.id !== body.agent)
+      throw new ApiError('forbidden', 'An agent may ask for its own membership only.');
+    sendJson(response, 200, await consensus.admit(body));
+  };
+  /** What the operator may have done with the group. */
+  const steer =
+    (what: string, work: (exchange: Exchange) => Promise<unknown>) =>
+    async (exchange: Exchange): Promise<void> => {
+      operatorOnly(exchange, what);
+      sendJson(exchange.response, 200, await work(exchange));
+    };
+
   const routes: Record<string, Partial<Record<string, (exchange: Exchange) => Promise<void> | void>>> = {
     [internalPaths.status]: { GET: ({ response }) => sendJson(response, 200, options.status()) },
     [internalPaths.desiredState]: {
       GET: ({ response }) => sendJson(response, 200, options.catalog.state()),
-      PUT: async ({ request, response, identity }) => {
-        if (identity.kind !== 'operator')
-          throw new ApiError('forbidden', 'Only the operator of this cluster may set its desired state.');
+      PUT: steer('set its desired state', async ({ request }) => {
         const next = checked(validateDesiredState, await readJsonBody(request, limits.desiredStateBytes));
-        sendJson(response, 200, await options.catalog.apply(next));
-      },
+        return options.catalog.apply(next);
+      }),
+    },
+    [internalPaths.bootstrap]: {
+      POST: steer('begin a group', async (exchange) =>
+        consensus.bootstrap((await bodyOf(exchange, validateBootstrap)).clusterId),
+      ),
+    },
+    [internalPaths.members]: { POST: admit },
+    [internalPaths.remove]: {
+      POST: steer('take a member out', async (exchange) =>
+        consensus.remove((await bodyOf(exchange, validateMember)).agent),
+      ),
+    },
+    [internalPaths.leave]: { POST: steer('have an agent leave', () => consensus.leave()) },
+    [internalPaths.transfer]: {
+      POST: steer('say who leads', async (exchange) =>
+        consensus.transfer((await bodyOf(exchange, validateMember)).agent),
+      ),
     },
     [internalPaths.inference]: { POST: inference },
     [internalPaths.show]: {

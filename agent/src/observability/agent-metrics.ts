@@ -1,5 +1,6 @@
-import { version, type ModelStatus, type ResidentModel } from '@ollamamax/api';
+import { version, type ConsensusStatus, type ModelStatus, type ResidentModel } from '@ollamamax/api';
 import { Counter, Gauge, Histogram, buckets, createRegistry, type Registry } from '@ollamamax/common';
+import { consensusGauges } from './consensus-gauges.ts';
 import type { EngineObserver } from '../inference/observer.ts';
 import type { StreamObserver } from '../http/inference-calls.ts';
 
@@ -11,6 +12,7 @@ export interface AgentMetricsSources {
   peersOnline(): number;
   eventConnections(): number;
   certificates(): readonly { readonly use: string; readonly expiresAt: Date }[];
+  consensus(): ConsensusStatus;
   /** Names the cluster knows; any other model label becomes `other`, so that series stay bounded. */
   knownModels(): { has(model: string): boolean };
 }
@@ -104,6 +106,7 @@ export class AgentMetrics {
     };
     this.engine = this.#engineObserver(registry);
     this.#modelGauges(sources, registry);
+    consensusGauges(() => sources.consensus(), registry);
   }
 
   get totals(): AgentTotals {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { AgentPhase, ModelStatus } from '@ollamamax/api';
+import type { AgentPhase, ConsensusStatus, ModelStatus } from '@ollamamax/api';
 import type { Peer } from '../p2p/peers.ts';
 import { createAgentHealth } from './agent-health.ts';
 import { AgentMetrics } from './agent-metrics.ts';
@@ -15,6 +15,8 @@ const failed: ModelStatus = { name: 'a:latest', state: 'failed', sizeBytes: 0, c
 const away: Peer = { id: 'b', address: 'b:9443', online: false, lastSeen: undefined, status: undefined };
 const end = new Date('2031-02-03T04:05:06.000Z');
 
+const consensus = (): ConsensusStatus => ({ state: 'none', voters: [], learners: [] });
+
 beforeEach(async () => {
   phase = 'ready';
   const metrics = new AgentMetrics({
@@ -24,10 +26,17 @@ beforeEach(async () => {
     peersOnline: () => 0,
     eventConnections: () => 0,
     certificates: () => [{ use: 'internal', expiresAt: end }],
+    consensus,
     knownModels: () => new Set(),
   });
   // Everything that could be wrong elsewhere is wrong.
-  const health = createAgentHealth({ phase: () => phase, models: () => [failed], peers: () => [away] });
+  const health = createAgentHealth({
+    phase: () => phase,
+    started: () => phase !== 'starting',
+    consensus,
+    models: () => [failed],
+    peers: () => [away],
+  });
   server = createServer(createMetricsHandler(metrics.registry, health));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
 import {
   version,
   type AgentPhase,
   type AgentStatus,
+  type ConsensusStatus,
   type ModelStatus,
   type ResidentModel,
 } from '@ollamamax/api';
@@ -18,6 +20,9 @@ export interface StatusSources {
   urls(): { readonly apiUrl: string; readonly dashboardUrl?: string };
   catalogRevision(): number;
   catalogHash(): string;
+  consensus(): ConsensusStatus;
+  /** Folder of the model files. */
+  readonly modelDir: string;
   totals(): AgentTotals;
   models(): readonly ModelStatus[];
   resident(): ReadonlyMap<string, ResidentModel>;
@@ -39,6 +44,7 @@ export class StatusReporter implements Component {
   };
   #rates = { requestsPerSecond: 0, tokensPerSecond: 0 };
   #memoryAvailable = freemem();
+  #storageTotal: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(sources: StatusSources) {
@@ -47,6 +53,7 @@ export class StatusReporter implements Component {
 
   async start(): Promise<void> {
     this.#memoryAvailable = await readAvailableMemory();
+    await this.#sizeStorage();
     this.#last = { at: performance.now(), requests: 0, tokens: 0 };
     this.#timer = setInterval(() => {
       this.#sample().catch(() => undefined);
@@ -86,6 +93,7 @@ export class StatusReporter implements Component {
       ...(dashboardUrl === undefined ? {} : { dashboardUrl }),
       catalogRevision: sources.catalogRevision(),
       catalogHash: sources.catalogHash(),
+      consensus: sources.consensus(),
       load: {
         inFlight,
         queued,
@@ -100,6 +108,7 @@ export class StatusReporter implements Component {
         memoryTotalBytes: totalMemory(),
         memoryAvailableBytes: this.#memoryAvailable,
         residentBytes: process.memoryUsage.rss(),
+        ...(this.#storageTotal === undefined ? {} : { storageTotalBytes: this.#storageTotal }),
       },
       models: sources.models().map((model) => {
         const held = inMemory.get(model.name);
@@ -119,6 +128,17 @@ export class StatusReporter implements Component {
     this.#last = { at, requests, tokens };
     for (const listener of this.#listeners) listener();
     this.#memoryAvailable = await readAvailableMemory();
+    if (this.#storageTotal === undefined) await this.#sizeStorage();
+  }
+
+  /** The folder may come to be later. */
+  async #sizeStorage(): Promise<void> {
+    try {
+      const { blocks, bsize } = await statfs(this.#sources.modelDir);
+      this.#storageTotal = blocks * bsize;
+    } catch {
+      this.#storageTotal = undefined;
+    }
   }
 }
 

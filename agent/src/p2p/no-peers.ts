@@ -12,5 +12,6 @@ export const noPeers: Peers = {
     throw nobody(peerId);
   },
   show: (peerId) => Promise.reject(nobody(peerId)),
-  desiredState: (peerId) => Promise.reject(nobody(peerId)),
+  admit: (peerId) => Promise.reject(nobody(peerId)),
+  admitAt: (address) => Promise.reject(nobody(address)),
 };

@@ -1,4 +1,11 @@
-import type { AgentStatus, DesiredState, InferenceEvent, InferenceRequest, ModelShow } from '@ollamamax/api';
+import type {
+  Admission,
+  AdmissionRequest,
+  AgentStatus,
+  InferenceEvent,
+  InferenceRequest,
+  ModelShow,
+} from '@ollamamax/api';
 
 /** Another agent as this one last saw it. */
 export interface Peer {
@@ -22,5 +29,8 @@ export interface Peers {
    */
   run(peerId: string, request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
   show(peerId: string, name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
-  desiredState(peerId: string, signal: AbortSignal): Promise<DesiredState>;
+  /** Asks a peer to take this agent into its group, or whether it still is in. @throws ApiError the peer's own, agent_unreachable */
+  admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
+  /** The same of an agent that need not be known. @param address internal address, host:port */
+  admitAt(address: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
 }

@@ -3,7 +3,7 @@ export interface PollingLimits {
   readonly connectMs: number;
   readonly statusMs: number;
   readonly statusBytes: number;
-  readonly desiredStateBytes: number;
+  readonly admissionBytes: number;
   readonly showMs: number;
   readonly showBytes: number;
   /** Longest pause between two polls of an offline peer, and between two failed look-ups. */
@@ -29,7 +29,7 @@ export const defaultPollingLimits: PollingLimits = {
   connectMs: 10_000,
   statusMs: 2000,
   statusBytes: 4 * 1024 * 1024,
-  desiredStateBytes: 8 * 1024 * 1024,
+  admissionBytes: 1024 * 1024,
   showMs: 15_000,
   showBytes: 64 * 1024 * 1024,
   maxBackoffMs: 5000,

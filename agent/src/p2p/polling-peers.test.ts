@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, jest, test } from '@jest/global
 import { ApiError } from '@ollamamax/api';
 import type { InferenceEvent } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
+import type { Consensus } from '../catalog/catalog.ts';
 import { parsePeerAddress } from './discovery.ts';
 import {
   Started,
@@ -9,11 +10,10 @@ import {
   collect,
   done,
   eventually,
-  memoryCatalog,
   newAuthority,
-  newDesiredState,
   newRequest,
   newStatus,
+  noConsensus,
   text,
   untilAborted,
 } from './wire.fixture.ts';
@@ -123,40 +123,28 @@ describe('who is there', () => {
   });
 });
 
-describe('a newer desired state', () => {
-  test('is taken over from any peer, and not again', async () => {
-    const theirs = memoryCatalog(newDesiredState(5, ['other:latest']));
-    const server = await started.server(a, 'a', {
-      catalog: theirs,
-      status: () => newStatus('a', { catalogRevision: theirs.state().revision }),
-    });
-    const own = memoryCatalog(newDesiredState(1));
-    let applied = 0;
-    own.onChange(() => (applied += 1));
-    await started.peers(self, { a: server.port }, { catalog: own });
-    await eventually('revision 5 is here', () => own.state().revision === 5);
-    expect(own.state().models[0]?.name).toBe('other:latest');
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    expect(applied).toBe(1);
-  });
+describe('asking for membership', () => {
+  const request = { agent: 'self', incarnation: 'life', address: '127.0.0.1:7000' };
+  const members = [{ id: 1, ...request }];
+  const consensus: Consensus = {
+    ...noConsensus,
+    admit: async (asked) => {
+      if (asked.memberId === 9) throw new ApiError('member_replaced');
+      return { clusterId: 'group', memberId: 1, members };
+    },
+  };
 
-  test('that cannot be applied is tried again with growing pauses', async () => {
-    const server = await started.server(a, 'a', {
-      catalog: memoryCatalog(newDesiredState(5)),
-      status: () => newStatus('a', { catalogRevision: 5 }),
-    });
-    let tries = 0;
-    const broken = {
-      ...memoryCatalog(),
-      apply: () => {
-        tries += 1;
-        return Promise.reject(new ApiError('disk_full'));
-      },
-    };
-    await started.peers(self, { a: server.port }, { catalog: broken });
-    await eventually('a second try', () => tries >= 2);
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    expect(tries).toBeLessThan(8);
+  test('of a peer that is known, and of one at an address', async () => {
+    const server = await started.server(a, 'a', { consensus });
+    const peers = await started.peers(self, { a: server.port });
+    const admission = { clusterId: 'group', memberId: 1, members };
+    expect(await peers.admit('a', request, never)).toEqual(admission);
+    expect(await peers.admitAt(`127.0.0.1:${server.port}`, request, never)).toEqual(admission);
+    expect(await codeOf(peers.admit('a', { ...request, memberId: 9 }, never))).toBe('member_replaced');
+    // Of another agent than the one whose certificate asks.
+    expect(await codeOf(peers.admit('a', { ...request, agent: 'b' }, never))).toBe('forbidden');
+    expect(await codeOf(peers.admit('nobody', request, never))).toBe('agent_unreachable');
+    expect(await codeOf(peers.admitAt('127.0.0.1:1', request, never))).toBe('agent_unreachable');
   });
 });
 

@@ -3,17 +3,15 @@ import { createSecureContext } from 'node:tls';
 import {
   ApiError,
   AgentStatus,
+  Admission,
   compileValidator,
-  DesiredState,
   describeProblems,
   internalPaths,
 } from '@ollamamax/api';
-import type { ModelShow, Validator } from '@ollamamax/api';
+import type { AdmissionRequest, ModelShow, Validator } from '@ollamamax/api';
 import { backoffDelay, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
-import type { Catalog } from '../catalog/catalog.ts';
-import { createAdoption } from './adoption.ts';
-import type { Discovery, PeerAddress } from './discovery.ts';
+import { parsePeerAddress, type Discovery, type PeerAddress } from './discovery.ts';
 import { Members } from './members.ts';
 import { createPeerLink } from './peer-link.ts';
 import type { PeerLink } from './peer-link.ts';
@@ -27,8 +25,6 @@ export interface PollingPeersOptions {
   readonly tls: TlsMaterial;
   readonly discovery: Discovery;
   readonly pollMs: number;
-  /** A newer desired state seen at a peer is taken over into it. */
-  readonly catalog: Catalog;
   readonly log: Logger;
   readonly limits?: Partial<PollingLimits>;
 }
@@ -59,7 +55,7 @@ interface Entry {
 }
 
 const validateStatus = compileValidator(AgentStatus);
-const validateDesiredState = compileValidator(DesiredState);
+const validateAdmission = compileValidator(Admission);
 
 const checked = <T>(validator: Validator<T>, value: unknown): T => {
   const result = validator(value);
@@ -81,7 +77,7 @@ export interface PollingPeers extends Peers, Component {
 /** Peers behind mutual TLS, asked for their status about once a second. */
 export const createPollingPeers = (options: PollingPeersOptions): PollingPeers => {
   const limits = { ...defaultPollingLimits, ...options.limits };
-  const { catalog, log, pollMs, selfId } = options;
+  const { log, pollMs, selfId } = options;
   let secureContext = createSecureContext(secureContextOptions(options.tls));
   const entries = new Map<string, Entry>();
   const listeners = new Set<() => void>();
@@ -103,22 +99,6 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
   const notifyLoad = (): void => {
     loadTick ??= setTimeout(notify, pollMs).unref();
   };
-
-  const adopt = createAdoption({ catalog, pauseMs: pollMs, log });
-  const adoptNewer = (entry: Entry, { id, catalogRevision }: AgentStatus): Promise<void> =>
-    adopt({
-      from: id,
-      revision: catalogRevision,
-      fetch: async () => {
-        const signal = AbortSignal.any([entry.stopped.signal, AbortSignal.timeout(limits.showMs)]);
-        const { value } = await entry.link.json(
-          { method: 'GET', path: internalPaths.desiredState, signal },
-          limits.desiredStateBytes,
-        );
-        return checked(validateDesiredState, value);
-      },
-      wanted: () => !stopped.signal.aborted,
-    });
 
   const answered = (entry: Entry, status: AgentStatus): void => {
     const visible =
@@ -144,9 +124,6 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     }
     if (visible) notify();
     else notifyLoad();
-    // On its own: a slow transfer must not look like a missed poll.
-    const work = adoptNewer(entry, status).finally(() => loops.delete(work));
-    loops.add(work);
   };
 
   const missed = (entry: Entry, error: unknown): void => {
@@ -207,19 +184,22 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     }
   };
 
+  const linkTo = (target: PeerAddress): PeerLink =>
+    createPeerLink({
+      target,
+      cluster: options.cluster,
+      secureContext: () => secureContext,
+      connectMs: limits.connectMs,
+      maxStreams: limits.maxStreams,
+    });
+
   const add = (target: PeerAddress): void => {
     const { promise: firstPoll, resolve: asked } = Promise.withResolvers<undefined>();
     const entry: Entry = {
       firstPoll,
       asked: () => asked(undefined),
       target,
-      link: createPeerLink({
-        target,
-        cluster: options.cluster,
-        secureContext: () => secureContext,
-        connectMs: limits.connectMs,
-        maxStreams: limits.maxStreams,
-      }),
+      link: linkTo(target),
       stopped: new AbortController(),
       id: target.id,
       online: false,
@@ -300,6 +280,23 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     return entry;
   };
 
+  const admission = async (
+    link: PeerLink,
+    request: AdmissionRequest,
+    signal: AbortSignal,
+    expectedId?: string,
+  ): Promise<Admission> => {
+    const call = {
+      method: 'POST',
+      path: internalPaths.members,
+      body: Buffer.from(JSON.stringify(request)),
+      signal,
+      ...(expectedId === undefined ? {} : { expectedId }),
+    } as const;
+    const { value } = await link.json(call, limits.admissionBytes);
+    return checked(validateAdmission, value);
+  };
+
   const bounded = (signal: AbortSignal, ms: number): AbortSignal =>
     AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 
@@ -342,15 +339,14 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       const { value } = await entryOf(peerId).link.json(call, limits.showBytes);
       return value as ModelShow;
     },
-    desiredState: async (peerId, signal) => {
-      const call = {
-        method: 'GET',
-        path: internalPaths.desiredState,
-        signal: bounded(signal, limits.showMs),
-        expectedId: peerId,
-      } as const;
-      const { value } = await entryOf(peerId).link.json(call, limits.desiredStateBytes);
-      return checked(validateDesiredState, value);
+    admit: async (peerId, request, signal) => admission(entryOf(peerId).link, request, signal, peerId),
+    admitAt: async (address, request, signal) => {
+      const link = linkTo(parsePeerAddress(address));
+      try {
+        return await admission(link, request, signal);
+      } finally {
+        link.close();
+      }
     },
   };
 };

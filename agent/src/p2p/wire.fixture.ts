@@ -12,7 +12,7 @@ import type {
 } from '@ollamamax/api';
 import { createCertificateAuthority, issueCertificate, silentLogger } from '@ollamamax/common';
 import type { CertificatePair, TlsMaterial } from '@ollamamax/common';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, Consensus } from '../catalog/catalog.ts';
 import { createInternalServer } from '../internal-api/server.ts';
 import type { InternalServer, InternalServerOptions } from '../internal-api/server.ts';
 import { staticDiscovery } from './discovery.ts';
@@ -90,7 +90,9 @@ export const newDesiredState = (revision: number, models: readonly string[] = [m
 });
 
 /** Keeps the promises of Catalog in memory. */
-export const memoryCatalog = (initial = newDesiredState(1)): Catalog => {
+export const memoryCatalog = (
+  initial = newDesiredState(1),
+): Pick<Catalog, 'state' | 'apply' | 'onChange'> => {
   let current = initial;
   const listeners = new Set<(state: DesiredState) => void>();
   return {
@@ -109,6 +111,22 @@ export const memoryCatalog = (initial = newDesiredState(1)): Catalog => {
       return () => listeners.delete(listener);
     },
   };
+};
+
+const refuse = (): Promise<never> => Promise.reject(new ApiError('not_a_member'));
+
+/** Of an agent that belongs to no group, and cannot. */
+export const noConsensus: Consensus = {
+  status: () => ({ state: 'none', voters: [], learners: [] }),
+  bootstrap: refuse,
+  admit: refuse,
+  join: refuse,
+  remove: refuse,
+  leave: refuse,
+  transfer: refuse,
+  snapshot: refuse,
+  backup: refuse,
+  restore: refuse,
 };
 
 export const newShow = (name: string): ModelShow => ({
@@ -185,6 +203,7 @@ export class Started {
       tls,
       status: () => newStatus(id),
       catalog: memoryCatalog(),
+      consensus: noConsensus,
       runLocal: helloRun,
       show: async (name) => newShow(name),
       log: silentLogger,
@@ -256,7 +275,6 @@ export class Started {
               Object.entries(targets).map(([id, port]) => ({ id, address: `127.0.0.1:${port}` })),
             ),
       pollMs: 30,
-      catalog: memoryCatalog(),
       log: silentLogger,
       ...options,
     });

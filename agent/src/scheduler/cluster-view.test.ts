@@ -121,12 +121,13 @@ describe('the view', () => {
       },
     };
     const catalog = memoryCatalog();
+    const drains: Record<string, unknown> = {};
     const peers: Peer[] = [];
     const view = createClusterView({
       bootId: 'boot-self',
       status: () => newStatus('self'),
       peers: { list: () => peers, onChange: source.onChange },
-      catalog,
+      catalog: { ...catalog, agreed: () => ({ drains }), onAgreed: catalog.onChange },
       own: [source],
       now: () => new Date(now),
     });
@@ -138,7 +139,9 @@ describe('the view', () => {
     for (const listener of listeners) listener();
     await catalog.apply(newDesiredState(2, ['other']));
     expect(changes).toBe(2);
-    expect(view.agents()).toHaveLength(2);
+    expect(view.agents().map(({ phase }) => phase)).toEqual(['ready', 'ready']);
+    drains.a = {};
+    expect(view.agents().map(({ phase }) => phase)).toEqual(['draining', 'ready']);
     expect(view.models().map(({ name }) => name)).toEqual(['other:latest']);
     expect(Object.keys(view.metrics()).sort()).toEqual(['a', 'self']);
     stop();

@@ -27,11 +27,22 @@ const clusterValue = (
   memoryTotalBytes: status?.resources.memoryTotalBytes ?? 0,
   memoryAvailableBytes: status?.resources.memoryAvailableBytes ?? 0,
   residentBytes: status?.resources.residentBytes ?? 0,
+  ...(status?.resources.storageTotalBytes === undefined
+    ? {}
+    : { storageTotalBytes: status.resources.storageTotalBytes }),
   catalogRevision: status?.catalogRevision ?? 0,
 });
 
-/** Every agent known here, sorted by id. One that never answered has empty texts and zeros. */
-export const mergeAgents = (self: AgentStatus, peers: readonly Peer[], now: string): ClusterEventValue[] =>
+/**
+ * Every agent known here, sorted by id. One that never answered has empty texts and zeros.
+ * @param drains agents that are marked, by id: told at once, before they say so themselves
+ */
+export const mergeAgents = (
+  self: AgentStatus,
+  peers: readonly Peer[],
+  now: string,
+  drains: Readonly<Record<string, unknown>> = {},
+): ClusterEventValue[] =>
   [
     clusterValue(self.id, self.phase, self, now),
     ...peers.map((peer) =>
@@ -42,7 +53,11 @@ export const mergeAgents = (self: AgentStatus, peers: readonly Peer[], now: stri
         peer.lastSeen ?? '',
       ),
     ),
-  ].sort((a, b) => (a.id < b.id ? -1 : 1));
+  ]
+    .map((agent): ClusterEventValue =>
+      agent.phase === 'ready' && Object.hasOwn(drains, agent.id) ? { ...agent, phase: 'draining' } : agent,
+    )
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 
 /** Figures of the agents that answer, by id. */
 export const mergeMetrics = (
@@ -117,7 +132,11 @@ export interface ClusterViewOptions {
   /** This agent's own status, as its peers get it. */
   readonly status: () => AgentStatus;
   readonly peers: { list(): readonly Peer[]; onChange(listener: () => void): Unsubscribe };
-  readonly catalog: { state(): DesiredState; onChange(listener: () => void): Unsubscribe };
+  readonly catalog: {
+    state(): DesiredState;
+    agreed(): { readonly drains: Readonly<Record<string, unknown>> };
+    onAgreed(listener: () => void): Unsubscribe;
+  };
   /** What changes this agent's own part: its models, its phase. */
   readonly own: readonly { onChange(listener: () => void): Unsubscribe }[];
   readonly now: () => Date;
@@ -138,11 +157,14 @@ export const createClusterView = (options: ClusterViewOptions): ClusterView => {
   const { status, peers, catalog, now } = options;
   return {
     bootId: options.bootId,
-    agents: () => mergeAgents(status(), peers.list(), now().toISOString()),
+    agents: () => mergeAgents(status(), peers.list(), now().toISOString(), catalog.agreed().drains),
     models: () => mergeModels(catalog.state(), status(), peers.list()),
     metrics: () => mergeMetrics(status(), peers.list(), now().toISOString()),
     onChange: (listener) => {
-      const unsubscribes = [peers, catalog, ...options.own].map((source) => source.onChange(listener));
+      const unsubscribes = [
+        catalog.onAgreed(listener),
+        ...[peers, ...options.own].map((source) => source.onChange(listener)),
+      ];
       return () => {
         for (const unsubscribe of unsubscribes) unsubscribe();
       };

@@ -9,7 +9,6 @@ import {
   done,
   memoryCatalog,
   modelName,
-  newDesiredState,
   newRequest,
   newShow,
   newStatus,
@@ -102,7 +101,8 @@ const newCluster = (setup: {
       asked.push(id);
       return newShow(name);
     },
-    desiredState: async () => newDesiredState(1),
+    admit: () => Promise.reject(new ApiError('not_a_member')),
+    admitAt: () => Promise.reject(new ApiError('not_a_member')),
   };
   const engine: InferenceEngine = {
     run: (_model, request, signal) => act('self', request, signal),

@@ -20,7 +20,7 @@ export interface DispatcherOptions {
   readonly engine: InferenceEngine;
   readonly models: ModelStore;
   readonly peers: Peers;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'state'>;
   readonly local: LocalRunner;
   /** Phase of this agent. */
   readonly phase: () => HolderCandidate['phase'];

@@ -1,6 +1,13 @@
 import { internalPaths, agentIdentity, operatorIdentity } from '../names.ts';
 import { ports } from '../ports.ts';
 import { AgentStatus, ModelShow } from '../wire/agent-status.ts';
+import {
+  Admission,
+  AdmissionRequest,
+  BootstrapRequest,
+  ConsensusStatus,
+  MemberRequest,
+} from '../wire/consensus.ts';
 import { DesiredState } from '../wire/desired-state.ts';
 import { InferenceEvent, InferenceRequest } from '../wire/inference.ts';
 import { fieldTable } from './field-table.ts';
@@ -37,6 +44,31 @@ const operations = [
     'agents, operator',
     'Facts about a model whose file the agent has',
   ],
+  [
+    'POST',
+    internalPaths.bootstrap,
+    'operator',
+    'Begins a new group with this agent as its only member; the same call twice changes nothing',
+  ],
+  [
+    'POST',
+    internalPaths.members,
+    'agents, for themselves',
+    'Asks for membership, or whether it still holds; answered once it is agreed',
+  ],
+  [
+    'POST',
+    internalPaths.remove,
+    'operator',
+    'Takes a member out of the group; answered once it is out. unsafe_change when that could cost the majority',
+  ],
+  [
+    'POST',
+    internalPaths.leave,
+    'operator',
+    'Has this agent leave the group and stay out until it is started again; answered once it is out',
+  ],
+  ['POST', internalPaths.transfer, 'operator', 'Has another member lead; answered once somebody else leads'],
 ] as const;
 
 /** `docs/reference/internal-api.md`: the wire between agents and from the operator. */
@@ -53,6 +85,16 @@ export const internalReference = (): string =>
     '## Desired state',
     `Body of ${code(`PUT ${internalPaths.desiredState}`)}, answer of both methods.`,
     fieldTable(toJsonSchema(DesiredState)),
+    '## Consensus',
+    `Part \`consensus\` of the agent's status, and answer of ${code(`POST ${internalPaths.bootstrap}`)}, ${code(internalPaths.remove)}, ${code(internalPaths.leave)} and ${code(internalPaths.transfer)}.`,
+    fieldTable(toJsonSchema(ConsensusStatus)),
+    `Body of ${code(`POST ${internalPaths.bootstrap}`)}.`,
+    fieldTable(toJsonSchema(BootstrapRequest)),
+    `Body of ${code(`POST ${internalPaths.members}`)}, and its answer.`,
+    fieldTable(toJsonSchema(AdmissionRequest)),
+    fieldTable(toJsonSchema(Admission)),
+    `Body of ${code(`POST ${internalPaths.remove}`)} and ${code(internalPaths.transfer)}; that of ${code(internalPaths.leave)} is empty.`,
+    fieldTable(toJsonSchema(MemberRequest)),
     '## Inference request',
     `Body of ${code(`POST ${internalPaths.inference}`)}.`,
     fieldTable(toJsonSchema(InferenceRequest)),

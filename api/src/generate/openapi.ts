@@ -102,7 +102,7 @@ const operation = (id: string, route: Route): Json => {
       ? {}
       : {
           requestBody: {
-            required: true,
+            required: route.bodyOptional !== true,
             content: { 'application/json': { schema: withReferences(route.body) } },
           },
         }),

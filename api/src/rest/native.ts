@@ -1,7 +1,10 @@
 import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
 import { ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
-import { ClusterSettings } from '../wire/desired-state.ts';
+import { maxReasonCharacters } from '../wire/catalog-command.ts';
+import { agentIdPattern, ClusterSettings } from '../wire/desired-state.ts';
+
+const closed = { additionalProperties: false } as const;
 
 export const LoginBody = Type.Object(
   {
@@ -66,6 +69,9 @@ export const Node = Type.Object({
   memoryTotalBytes: Type.Integer(),
   memoryAvailableBytes: Type.Integer(),
   residentBytes: Type.Integer(),
+  storageTotalBytes: Type.Optional(
+    Type.Integer({ description: 'Of the file system with the model files.' }),
+  ),
   catalogRevision: Type.Integer(),
 });
 
@@ -95,20 +101,101 @@ export const Model = Type.Object({
 
 export const ModelList = Type.Object({ models: Type.Array(Model) });
 
-export const ClusterStatus = Type.Object({
-  cluster: Type.String(),
-  answeredBy: Type.String(),
-  status: oneOf(['healthy', 'degraded']),
-  nodes: Type.Array(Node),
-  models: Type.Object({ desired: Type.Integer(), ready: Type.Integer() }),
-  catalog: Type.Object({
-    revision: Type.Integer(),
-    settings: ClusterSettings,
-    /** How agents agree today. */
-    consensus: Type.Literal('none', {
-      description: 'Agents take the newest pushed state over; Raft comes in a later version.',
+const ClusterNode = Type.Object({
+  status: oneOf(['online', 'starting', 'draining', 'offline']),
+  last_seen: Type.String({ description: 'ISO time of its last answer; empty when it never answered.' }),
+  capabilities: Type.Array(oneOf(['inference', 'storage'])),
+  resources: Type.Object({
+    cpu_cores: Type.Integer(),
+    memory_gb: Type.Number({ description: 'In units of 1024³ bytes.' }),
+    storage_gb: Type.Number({
+      description: 'Of the file system with the models, in units of 1024³ bytes; 0 when not known.',
     }),
   }),
+  version: Type.String(),
+  api_url: Type.String(),
+  catalog_revision: Type.Integer({ description: 'Revision of the desired state that it has.' }),
+  drained: Type.Optional(Type.Object({ since: Type.String(), reason: Type.String() })),
+});
+
+const ConsensusView = Type.Object({
+  leader: Type.Union([Type.String(), Type.Null()], { description: 'Agent that leads; null when none does.' }),
+  term: Type.Integer(),
+  log_index: Type.Integer({ description: 'Newest entry that this agent knows to be agreed.' }),
+  voters: Type.Array(Type.String()),
+  learners: Type.Array(Type.String()),
+});
+
+export const ClusterStatus = Type.Object({
+  cluster_id: Type.Union([Type.String(), Type.Null()], {
+    description: 'Drawn when the group of agents began; null while this agent belongs to none.',
+  }),
+  cluster: Type.String({ description: 'Its name.' }),
+  answered_by: Type.String(),
+  status: oneOf(['healthy', 'degraded'], {
+    description:
+      'healthy: every agent is online, every model has its copies, and somebody leads. As this agent sees it: nobody is asked.',
+  }),
+  nodes: Type.Record(Type.String(), ClusterNode, { description: 'By id.' }),
+  consensus: ConsensusView,
+  models: Type.Object({ desired: Type.Integer(), ready: Type.Integer() }),
+  catalog: Type.Object({ revision: Type.Integer(), settings: ClusterSettings }),
+});
+export type ClusterStatus = Static<typeof ClusterStatus>;
+
+export const LeaderResponse = Type.Object({
+  leader: Type.String({ description: 'Agent that leads.' }),
+  api_url: Type.String({ description: 'URL of its API; empty while this agent has not heard of it.' }),
+  term: Type.Integer(),
+});
+
+export const JoinBody = Type.Object(
+  {
+    address: Type.Optional(
+      Type.String({
+        pattern: '^(\\[[0-9a-fA-F:.]+\\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$',
+        description:
+          'Internal address (port 9443) of a member; otherwise the peers that are known are asked.',
+      }),
+    ),
+  },
+  closed,
+);
+export type JoinBody = Static<typeof JoinBody>;
+
+export const AgentBody = Type.Object(
+  { agent: Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }) },
+  closed,
+);
+export type AgentBody = Static<typeof AgentBody>;
+
+export const LeaveBody = Type.Object(
+  {
+    agent: Type.Optional(
+      Type.String({
+        pattern: agentIdPattern,
+        description: 'Member that is to leave, alive or not; otherwise the agent that is asked.',
+      }),
+    ),
+  },
+  closed,
+);
+export type LeaveBody = Static<typeof LeaveBody>;
+
+export const DrainBody = Type.Object(
+  { reason: Type.Optional(Type.String({ maxLength: maxReasonCharacters, description: 'Why, for people.' })) },
+  closed,
+);
+export type DrainBody = Static<typeof DrainBody>;
+
+export const SnapshotResponse = Type.Object({
+  index: Type.Integer({ description: 'Entry up to which the log of this agent is now in a snapshot.' }),
+});
+
+export const RestoreResponse = Type.Object({
+  revision: Type.Integer({ description: 'Of the desired state after it.' }),
+  drains: Type.Integer(),
+  users: Type.Integer(),
 });
 
 /** RFC 9457 problem details. */

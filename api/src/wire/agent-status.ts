@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
+import { ConsensusStatus } from './consensus.ts';
 
 export const ModelState = oneOf(['pending', 'downloading', 'verifying', 'ready', 'failed']);
 export type ModelState = Static<typeof ModelState>;
@@ -70,6 +71,8 @@ export const AgentStatus = Type.Object({
         'SHA-256 of models and settings of the desired state it has (canonicalDesiredState); agents before it do not say.',
     }),
   ),
+  /** Agents before it do not say. */
+  consensus: Type.Optional(ConsensusStatus),
   load: Type.Object({
     /** Requests this agent's runners work on or hold in their queues. */
     inFlight: Type.Integer(),
@@ -87,6 +90,8 @@ export const AgentStatus = Type.Object({
     memoryTotalBytes: Type.Integer(),
     memoryAvailableBytes: Type.Integer(),
     residentBytes: Type.Integer(),
+    /** Of the file system with the model files; agents before it do not say. */
+    storageTotalBytes: Type.Optional(Type.Integer()),
   }),
   models: Type.Array(ModelStatus),
 });

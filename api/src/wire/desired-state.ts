@@ -5,6 +5,9 @@ const sha256 = Type.String({
   description: 'SHA-256 of the whole file, 64 lower-case hexadecimal digits.',
 });
 
+/** Ids of agents, as DNS has names of pods. */
+export const agentIdPattern = '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$';
+
 export const ModelSource = Type.Union([
   Type.Object(
     {
@@ -62,7 +65,7 @@ export const ModelSpec = Type.Object(
     parameters: Type.Optional(ModelParameters),
     agents: Type.Optional(
       Type.Array(
-        Type.String({ pattern: '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$', description: 'Id of an agent.' }),
+        Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }),
         {
           maxItems: 1000,
           description: 'Agents that may hold the model; left out: all, empty: none.',

@@ -10,6 +10,7 @@ import {
   catalogLimits,
   featureLevel,
   type Answer,
+  type CatalogMember,
   type CatalogPart,
   type CatalogState,
   type ModelVersion,
@@ -86,6 +87,23 @@ const setDesired = (
   });
 };
 
+/** The configuration forgets them later, and the change that does it may need their votes. */
+const takenOut = (
+  state: CatalogState,
+  isLeaving: (member: CatalogMember) => boolean,
+): Pick<CatalogState, 'members' | 'leaving'> => {
+  const members = Object.entries(state.members);
+  const leaving = [
+    ...Object.entries(state.leaving),
+    ...members.filter(([, member]) => isLeaving(member)),
+    // The oldest go first, should the configuration never change again.
+  ].slice(-catalogLimits.members);
+  return {
+    members: Object.fromEntries(members.filter(([, member]) => !isLeaving(member))),
+    leaving: Object.fromEntries(leaving),
+  };
+};
+
 const admitMember = (
   state: CatalogState,
   { agent, incarnation, address }: Extract<CatalogOperation, { op: 'admitMember' }>,
@@ -99,16 +117,16 @@ const admitMember = (
     return done({ ...state, members }, 'members', { id: known.id });
   }
   // Another disk of the same agent: the old one is lost, and who comes back with it later is a stranger.
-  const others = Object.entries(state.members).filter(([, member]) => member.agent !== agent);
-  if (others.length >= catalogLimits.members)
+  const { members: others, leaving } = takenOut(state, (member) => member.agent === agent);
+  if (Object.keys(others).length >= catalogLimits.members)
     return refused(
       state,
       'invalid_request',
       `The cluster has ${catalogLimits.members} members, which is the most.`,
     );
   const id = state.nextMemberId;
-  const members = { ...Object.fromEntries(others), [id]: { id, agent, incarnation, address } };
-  return done({ ...state, members, nextMemberId: id + 1 }, 'members', { id });
+  const members = { ...others, [id]: { id, agent, incarnation, address } };
+  return done({ ...state, members, leaving, nextMemberId: id + 1 }, 'members', { id });
 };
 
 const operate = (state: CatalogState, operation: CatalogOperation): Applied => {
@@ -140,7 +158,7 @@ const operate = (state: CatalogState, operation: CatalogOperation): Applied => {
       return admitMember(state, operation);
     case 'removeMember':
       if (own(state.members, operation.id) === undefined) return done(state);
-      return done({ ...state, members: without(state.members, String(operation.id)) }, 'members');
+      return done({ ...state, ...takenOut(state, ({ id }) => id === operation.id) }, 'members');
     case 'raiseFeatureLevel': {
       const { to } = operation;
       // Only members that all know it raise it: one that does not was left behind and must be brought up first.
@@ -152,6 +170,13 @@ const operate = (state: CatalogState, operation: CatalogOperation): Applied => {
       return done({ ...state, featureLevel: to }, 'featureLevel');
     }
   }
+};
+
+/** State once the members of the group are others: whoever is in it no more need not be reached. */
+export const applyMembers = (state: CatalogState, present: readonly number[]): CatalogState => {
+  const leaving = Object.entries(state.leaving).filter(([, { id }]) => present.includes(id));
+  if (leaving.length === Object.keys(state.leaving).length) return state;
+  return { ...state, leaving: Object.fromEntries(leaving) };
 };
 
 /** The sessions that rest longest go when there are too many; by log index, so that all members agree which. */

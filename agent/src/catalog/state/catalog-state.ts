@@ -41,6 +41,8 @@ export interface Session {
 export interface CatalogState {
   readonly featureLevel: number;
   readonly members: Readonly<Record<string, CatalogMember>>;
+  /** Members that were taken out and may still be in the configuration: until they are not, they must be reached. */
+  readonly leaving: Readonly<Record<string, CatalogMember>>;
   readonly nextMemberId: number;
   /** Revision 0 before anything was asked for. */
   readonly desired: DesiredState;
@@ -64,6 +66,7 @@ export type CatalogPart = 'members' | 'desired' | 'drains' | 'users' | 'featureL
 export const emptyCatalog: CatalogState = {
   featureLevel,
   members: {},
+  leaving: {},
   nextMemberId: 1,
   desired: { revision: 0, models: [], settings: {} },
   desiredOrigin: 'configuration',

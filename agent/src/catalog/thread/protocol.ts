@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@ollamamax/api';
 import type { LogFields, LogLevel } from '@ollamamax/common';
 import type { ConfState, Index, NodeId, SoftState } from '../../raft/core/types.ts';
-import type { Status } from '../../raft/core/status.ts';
+import type { MemberReport } from '../../raft/node/member.ts';
 import type { MemberIdentity } from '../../raft/node/identity-file.ts';
 import type { Outcome } from '../../raft/node/pending-proposals.ts';
 import type { MemberSettings } from '../../raft/node/member-settings.ts';
@@ -39,7 +39,10 @@ export interface ThreadOptions {
 export type Request =
   | { readonly kind: 'propose'; readonly id: number; readonly payload: Uint8Array }
   | { readonly kind: 'read'; readonly id: number }
-  | { readonly kind: 'status'; readonly id: number }
+  | { readonly kind: 'report'; readonly id: number }
+  | { readonly kind: 'snapshot'; readonly id: number }
+  /** Members as they are known by another way than the log, which may not tell of them yet, or of where they are now. */
+  | { readonly kind: 'peers'; readonly peers: readonly Peer[] }
   | { readonly kind: 'transfer'; readonly to: NodeId }
   | { readonly kind: 'renew'; readonly tls: ThreadTls }
   | { readonly kind: 'stop' };
@@ -57,7 +60,8 @@ export type Report =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcome: Outcome }
   | { readonly kind: 'readDone'; readonly id: number; readonly applied: Index | undefined }
-  | { readonly kind: 'statusDone'; readonly id: number; readonly status: Status }
+  | { readonly kind: 'reportDone'; readonly id: number; readonly report: MemberReport }
+  | { readonly kind: 'snapshotDone'; readonly id: number; readonly index: Index | undefined }
   | { readonly kind: 'applied'; readonly index: Index; readonly payload: Uint8Array }
   | { readonly kind: 'members'; readonly index: Index; readonly config: ConfState }
   | {

@@ -1,9 +1,10 @@
 import { Worker } from 'node:worker_threads';
 import { ApiError } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
-import type { Status } from '../../raft/core/status.ts';
 import { nobody, type Index, type NodeId, type SoftState } from '../../raft/core/types.ts';
+import type { MemberReport } from '../../raft/node/member.ts';
 import type { Outcome } from '../../raft/node/pending-proposals.ts';
+import type { Peer } from '../../raft/transport/transport.ts';
 import { CatalogMachine } from '../catalog-machine.ts';
 import type { Problem, Report, Request, ThreadOptions, ThreadTls } from './protocol.ts';
 
@@ -12,7 +13,8 @@ const stopMs = 5000;
 type Waiting =
   | { readonly kind: 'outcome'; readonly resolve: (outcome: Outcome) => void }
   | { readonly kind: 'readDone'; readonly resolve: (applied: Index | undefined) => void }
-  | { readonly kind: 'statusDone'; readonly resolve: (status: Status) => void };
+  | { readonly kind: 'reportDone'; readonly resolve: (report: MemberReport | undefined) => void }
+  | { readonly kind: 'snapshotDone'; readonly resolve: (index: Index | undefined) => void };
 
 export interface RaftThreadOptions {
   readonly thread: ThreadOptions;
@@ -92,11 +94,24 @@ export class RaftThread {
   }
 
   /** @returns undefined once it has stopped */
-  status(): Promise<Status | undefined> {
+  report(): Promise<MemberReport | undefined> {
     return new Promise((resolve) => {
-      const sent = this.#ask({ kind: 'statusDone', resolve }, (id) => ({ kind: 'status', id }));
+      const sent = this.#ask({ kind: 'reportDone', resolve }, (id) => ({ kind: 'report', id }));
       if (!sent) resolve(undefined);
     });
+  }
+
+  /** @returns index of a snapshot that holds all that was applied before; undefined when it could not be written */
+  snapshot(): Promise<Index | undefined> {
+    return new Promise((resolve) => {
+      const sent = this.#ask({ kind: 'snapshotDone', resolve }, (id) => ({ kind: 'snapshot', id }));
+      if (!sent) resolve(undefined);
+    });
+  }
+
+  /** Members as they are known by another way than the log, which may not tell of them yet, or of where they are now. */
+  setPeers(peers: readonly Peer[]): void {
+    this.#send({ kind: 'peers', peers });
   }
 
   transferLeader(to: NodeId): void {
@@ -166,7 +181,9 @@ export class RaftThread {
     this.#waiting.delete(report.id);
     if (report.kind === 'outcome' && waiting?.kind === 'outcome') waiting.resolve(report.outcome);
     else if (report.kind === 'readDone' && waiting?.kind === 'readDone') waiting.resolve(report.applied);
-    else if (report.kind === 'statusDone' && waiting?.kind === 'statusDone') waiting.resolve(report.status);
+    else if (report.kind === 'reportDone' && waiting?.kind === 'reportDone') waiting.resolve(report.report);
+    else if (report.kind === 'snapshotDone' && waiting?.kind === 'snapshotDone')
+      waiting.resolve(report.index);
   }
 
   #end({ code, message }: Problem): void {
@@ -185,7 +202,7 @@ export class RaftThread {
     this.#waiting.clear();
     for (const waiting of all) {
       if (waiting.kind === 'outcome') waiting.resolve({ kind: 'unknown' });
-      else if (waiting.kind === 'readDone') waiting.resolve(undefined);
+      else waiting.resolve(undefined);
     }
   }
 }

@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isApiError, type ApiError } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
+import type { NodeId } from '../../raft/core/types.ts';
 import { Member } from '../../raft/node/member.ts';
 import { noTransport } from '../../raft/transport/no-transport.ts';
 import { TlsTransport } from '../../raft/transport/tls-transport.ts';
 import type { Peer, Transport } from '../../raft/transport/transport.ts';
-import type { CatalogMember } from '../state/catalog-state.ts';
+import { peerOf } from '../peer-of.ts';
 import { openDisk, type OpenedDisk } from './open-member.ts';
 import { createPortLogger } from './port-logger.ts';
 import type { Report, Request, ThreadOptions } from './protocol.ts';
@@ -23,11 +24,8 @@ const log: Logger = createPortLogger(
   { component: 'raft' },
 );
 
-const peerOf = ({ id, agent, incarnation, address }: CatalogMember): Peer => {
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
-  return { node: id, agent, incarnation, host, port: Number(address.slice(at + 1)) };
-};
+/** Members as they are known by another way than the log. */
+let heard = (workerData as ThreadOptions).peers;
 
 /** What a member consists of, to be ended in this order. */
 interface Running {
@@ -60,10 +58,17 @@ const start = async (options: ThreadOptions, onFailure: (error: unknown) => void
           log,
           onRefused: (by, refusal) => log.warn('Refused by another member.', { member: by, refusal }),
         });
-  /** Those that the log tells of, and until it tells of any, those that were known before. */
+  const wanted = (): readonly NodeId[] => Object.values(machine.catalog.state.members).map(({ id }) => id);
+  /** Those that the log tells of, where they are now; until it tells of any, those that were heard of. */
   const peers = (): readonly Peer[] => {
-    const members = Object.values(machine.catalog.state.members).map(peerOf);
-    return members.length > 0 ? members : options.peers;
+    const { members, leaving } = machine.catalog.state;
+    const all = Object.values({ ...members, ...leaving });
+    if (all.length === 0) return heard;
+    return all.map(
+      (member) =>
+        heard.find(({ node, incarnation }) => node === member.id && incarnation === member.incarnation) ??
+        peerOf(member),
+    );
   };
   const member = new Member({
     id: identity.memberId,
@@ -73,6 +78,7 @@ const start = async (options: ThreadOptions, onFailure: (error: unknown) => void
     machine,
     transport,
     peers,
+    wanted,
     onFailure,
     onRole: (state) => report({ kind: 'role', state }),
     onStep: (step) => {
@@ -117,8 +123,15 @@ const take = (request: Request, { member, transport }: Running): void => {
     case 'read':
       member.read((applied) => report({ kind: 'readDone', id: request.id, applied }));
       return;
-    case 'status':
-      report({ kind: 'statusDone', id: request.id, status: member.status() });
+    case 'report':
+      report({ kind: 'reportDone', id: request.id, report: member.report() });
+      return;
+    case 'snapshot':
+      member.takeSnapshot((index) => report({ kind: 'snapshotDone', id: request.id, index }));
+      return;
+    case 'peers':
+      heard = request.peers;
+      member.refreshPeers();
       return;
     case 'transfer':
       member.transferLeader(request.to);

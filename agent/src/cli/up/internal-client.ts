@@ -13,12 +13,18 @@ import { expectIdentity, secureContextOptions } from '@ollamamax/common';
 import type { ClusterCredentials } from './credentials.ts';
 
 const timeoutMs = 10_000;
+/** An agent that leaves waits until the others have agreed to it. */
+const leaveTimeoutMs = 30_000;
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 /** Speaks to the internal API of the agents as the operator of this cluster. */
 export interface InternalClient {
   /** @throws ApiError agent_unreachable, or what the agent answered */
   status(id: string, port: number): Promise<AgentStatus>;
+  /** Has the agent begin a group. @throws ApiError agent_unreachable, already_member of another one */
+  bootstrap(id: string, port: number, clusterId: string): Promise<void>;
+  /** Has the agent leave its group. @throws ApiError agent_unreachable, unsafe_change, no_leader, deadline_exceeded */
+  leave(id: string, port: number): Promise<void>;
   /** @throws ApiError agent_unreachable, stale_revision, or what the agent answered */
   push(id: string, port: number, state: DesiredState): Promise<void>;
   close(): void;
@@ -61,7 +67,14 @@ export const createInternalClient = async (
     agents.set(id, made);
     return made;
   };
-  const call = (id: string, port: number, method: string, path: string, body?: unknown): Promise<unknown> =>
+  const call = (
+    id: string,
+    port: number,
+    method: string,
+    path: string,
+    body?: unknown,
+    patienceMs = timeoutMs,
+  ): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const fail = (error: Error): void =>
         reject(
@@ -81,7 +94,7 @@ export const createInternalClient = async (
           method,
           path,
           agent: agentFor(id),
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: AbortSignal.timeout(patienceMs),
           headers:
             payload === undefined
               ? {}
@@ -114,6 +127,12 @@ export const createInternalClient = async (
     });
   return {
     status: async (id, port) => (await call(id, port, 'GET', internalPaths.status)) as AgentStatus,
+    bootstrap: async (id, port, clusterId) => {
+      await call(id, port, 'POST', internalPaths.bootstrap, { clusterId });
+    },
+    leave: async (id, port) => {
+      await call(id, port, 'POST', internalPaths.leave, {}, leaveTimeoutMs);
+    },
     push: async (id, port, state) => {
       await call(id, port, 'PUT', internalPaths.desiredState, state);
     },

@@ -7,7 +7,6 @@ export interface AgentPorts {
   readonly dashboard: number;
   readonly metrics: number;
   readonly internal: number;
-  /** Reserved: nothing listens there yet. */
   readonly raft: number;
   /** Reserved: nothing listens there yet. */
   readonly p2p: number;

@@ -19,6 +19,7 @@ const purposes = {
   dashboard: 'dashboard',
   metrics: 'metrics',
   internal: 'internal API',
+  raft: 'Raft transport',
 } as const;
 type UsedPort = keyof typeof purposes;
 

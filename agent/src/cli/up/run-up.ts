@@ -11,6 +11,7 @@ import { interruptedError, usageError } from '../cli-error.ts';
 import { agentProgram, treeRoot, upCommand, type CliContext } from '../context.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ensureSecretFile, prepareCredentials } from './credentials.ts';
+import { keepGroup, readGroup } from './group-file.ts';
 import { createInternalClient } from './internal-client.ts';
 import {
   agentEnvironment,
@@ -22,7 +23,16 @@ import {
 import { maxLocalAgents, planPorts, portRange } from './port-plan.ts';
 import { checkMemory, checkModelFile, checkPorts, claimDataDir } from './preflight.ts';
 import { Progress } from './progress.ts';
-import { pushDesiredState, untilModelsReady, type RollOutOptions } from './roll-out.ts';
+import {
+  bringTogether,
+  pushDesiredState,
+  shrink,
+  untilModelsReady,
+  type RollOut,
+  type RollOutOptions,
+} from './roll-out.ts';
+import { startAll, stopAll } from './start-stop.ts';
+import { StopSignals } from './stop-signals.ts';
 import { welcome } from './welcome.ts';
 
 export interface UpOptions {
@@ -46,8 +56,6 @@ export interface UpDependencies {
 const clusterName = 'local';
 const startTimeoutMs = 60_000;
 const rollOutTimeoutMs = 120_000;
-/** Beyond the drain's own grace: closing sockets and runners. */
-const stopSlackMs = 5000;
 const portStep = 100;
 
 export const defaultUpDependencies: UpDependencies = {
@@ -132,39 +140,6 @@ const readLastPush = async (file: string): Promise<LastPush | undefined> => {
   }
 };
 
-/** Ctrl-C once: stop in order. Twice: kill. */
-class StopSignals {
-  readonly controller = new AbortController();
-  readonly stopped: Promise<'SIGINT' | 'SIGTERM'>;
-  readonly #release: () => void;
-  #count = 0;
-
-  constructor(context: CliContext, onFirst: () => void, onAgain: () => void) {
-    let resolveStopped: (signal: 'SIGINT' | 'SIGTERM') => void;
-    this.stopped = new Promise((resolve) => {
-      resolveStopped = resolve;
-    });
-    this.#release = context.onSignal((signal) => {
-      this.#count += 1;
-      if (this.#count > 1) {
-        onAgain();
-        return;
-      }
-      onFirst();
-      resolveStopped(signal);
-      this.controller.abort(interruptedError('The local cluster was not started.'));
-    });
-  }
-
-  get forced(): boolean {
-    return this.#count > 1;
-  }
-
-  release(): void {
-    this.#release();
-  }
-}
-
 /**
  * Runs a local cluster until it is stopped by a signal.
  * @returns once every agent has ended; an interrupted start and a forced stop are errors
@@ -199,41 +174,58 @@ export const runUp = async (
     progress.doing('Checking ports, models and memory');
     const lock = await claimDataDir(dataDir);
     try {
-      const suggestion =
-        options.port + portStep > portRange.to ? options.port - portStep : options.port + portStep;
-      await checkPorts(plan, `${upCommand(context.env)} --port ${suggestion}`);
       const sizes: { bytes: number; replicas: number }[] = [];
       for (const model of models)
         sizes.push({ bytes: await checkModelFile(model), replicas: model.replicas ?? options.agents });
       checkMemory(await readAvailableMemory(), options.agents, sizes);
-
-      const agentIds = plan.map((_ports, index) => `agent-${index}`);
-      const credentials = await prepareCredentials(dataDir, clusterName, agentIds, dependencies.now());
       const auth = options.auth === true ? await prepareAuth(dataDir) : undefined;
-      const cluster: LocalCluster = {
-        name: clusterName,
-        dataDir,
-        agentIds,
-        ports: plan,
-        credentials,
-        ...(auth === undefined ? {} : { auth: auth.auth }),
+
+      const start = async (count: number): Promise<LocalCluster> => {
+        const ports = planPorts(count, options.port);
+        const suggestion =
+          options.port + portStep > portRange.to ? options.port - portStep : options.port + portStep;
+        await checkPorts(ports, `${upCommand(context.env)} --port ${suggestion}`);
+        const agentIds = ports.map((_ports, index) => `agent-${index}`);
+        const cluster: LocalCluster = {
+          name: clusterName,
+          dataDir,
+          agentIds,
+          ports,
+          credentials: await prepareCredentials(dataDir, clusterName, agentIds, dependencies.now()),
+          ...(auth === undefined ? {} : { auth: auth.auth }),
+        };
+        for (const [index, id] of agentIds.entries()) {
+          const configFile = await writeNodeFile(cluster, index);
+          agents.push(
+            new AgentProcess({
+              id,
+              args: [dependencies.program, '--config', configFile],
+              env: agentEnvironment(context.env),
+              logFile: join(dataDir, id, 'agent.log'),
+              startTimeoutMs,
+              onEvent: (sentence) => progress.say(sentence),
+            }),
+          );
+        }
+        signals.controller.signal.throwIfAborted();
+        await startAll(agents, signals, progress);
+        return cluster;
       };
-      for (const [index, id] of agentIds.entries()) {
-        const configFile = await writeNodeFile(cluster, index);
-        agents.push(
-          new AgentProcess({
-            id,
-            args: [dependencies.program, '--config', configFile],
-            env: agentEnvironment(context.env),
-            logFile: join(dataDir, id, 'agent.log'),
-            startTimeoutMs,
-            onEvent: (sentence) => progress.say(sentence),
-          }),
+
+      const group = await readGroup(dataDir);
+      if (group.agents > options.agents) {
+        progress.say(
+          `The cluster had ${group.agents} agents: all are started once, so that the last ${group.agents - options.agents} can leave it.`,
         );
+        await withClient(await start(group.agents), signals, progress, (rollOutOptions) =>
+          shrink(rollOutOptions, group.clusterId, options.agents),
+        );
+        await stopAll(agents.splice(0), progress);
       }
-      signals.controller.signal.throwIfAborted();
-      await startAll(agents, signals, progress);
-      await rollOut(cluster, models, join(dataDir, 'last-push.json'), signals, progress);
+      await keepGroup(dataDir, { ...group, agents: options.agents });
+      await withClient(await start(options.agents), signals, progress, (rollOutOptions) =>
+        rollOut(rollOutOptions, group.clusterId, models, join(dataDir, 'last-push.json')),
+      );
       progress.say(`Models ready: ${models.map(({ name }) => name).join(', ')}`);
       welcome(context, {
         ports: plan,
@@ -257,77 +249,46 @@ export const runUp = async (
   }
 };
 
-const startAll = async (
-  agents: readonly AgentProcess[],
-  signals: StopSignals,
-  progress: Progress,
-): Promise<void> => {
-  let up = 0;
-  const tell = (): void => progress.doing(`Starting agents: ${up} of ${agents.length} are up`);
-  tell();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signals.controller.signal.addEventListener(
-      'abort',
-      () => reject(signals.controller.signal.reason as Error),
-      { once: true },
-    );
-  });
-  const starts = agents.map((agent) =>
-    agent.start().then(() => {
-      up += 1;
-      tell();
-    }),
-  );
-  // Those that lose the race are stopped by the caller and reject then; nobody asks for that.
-  void Promise.allSettled([...starts, aborted]);
-  await Promise.race([Promise.all(starts), aborted]);
-  progress.say(`Agents up: ${agents.map(({ id }) => id).join(', ')}`);
-};
-
-const rollOut = async (
+/** Does something with the agents by way of their internal API; what interrupts it is told as the interruption. */
+const withClient = async (
   cluster: LocalCluster,
-  models: readonly ModelSpec[],
-  lastPushFile: string,
-  signals: StopSignals,
+  { controller: { signal } }: StopSignals,
   progress: Progress,
+  work: (options: RollOut) => Promise<void>,
 ): Promise<void> => {
   const client = await createInternalClient(cluster.name, cluster.credentials);
   try {
-    const rollOutOptions: RollOutOptions = {
+    await work({
       client,
       agents: cluster.agentIds.map((id, index) => ({ id, port: cluster.ports[index]?.internal ?? 0 })),
-      models,
-      last: await readLastPush(lastPushFile),
       timeoutMs: rollOutTimeoutMs,
-      signal: signals.controller.signal,
-      onProgress: (text) => progress.doing(`Waiting for models: ${text}`),
-    };
-    progress.doing('Handing the models to the agents');
-    const revision = await pushDesiredState(rollOutOptions);
-    await writeFileAtomic(lastPushFile, JSON.stringify({ revision, models: JSON.stringify(models) }), 0o600);
-    await untilModelsReady(rollOutOptions);
-    if (models.some(({ replicas = cluster.agentIds.length }) => replicas < cluster.agentIds.length)) {
-      progress.doing('Letting the agents tell each other what they hold');
-      await sleep(2 * localPollMs, signals.controller.signal);
-    }
+      signal,
+      onProgress: (text) => progress.doing(text),
+    });
   } catch (error) {
     // What interrupts a wait shows as the wait's error, or as a request that was cut off.
-    if (
-      signals.controller.signal.aborted &&
-      (isApiError(error) || error === signals.controller.signal.reason)
-    )
-      signals.controller.signal.throwIfAborted();
+    if (signal.aborted && (isApiError(error) || error === signal.reason)) signal.throwIfAborted();
     throw error;
   } finally {
     client.close();
   }
 };
 
-/** The last agent first, one after the other, so that running requests have somewhere to go as long as possible. */
-const stopAll = async (agents: readonly AgentProcess[], progress: Progress): Promise<void> => {
-  for (const [index, agent] of agents.toReversed().entries()) {
-    progress.doing(`Stopping agents: ${index} of ${agents.length} have ended`);
-    if ((await agent.stop(localGraceSeconds * 1000 + stopSlackMs)) === 'killed')
-      progress.say(`${agent.id} did not end within its grace time and was killed.`);
+const rollOut = async (
+  options: RollOut,
+  clusterId: string,
+  models: readonly ModelSpec[],
+  lastPushFile: string,
+): Promise<void> => {
+  const { agents, signal, onProgress } = options;
+  await bringTogether(options, clusterId);
+  onProgress('Handing the models to the agents');
+  const rollOutOptions: RollOutOptions = { ...options, models, last: await readLastPush(lastPushFile) };
+  const revision = await pushDesiredState(rollOutOptions);
+  await writeFileAtomic(lastPushFile, JSON.stringify({ revision, models: JSON.stringify(models) }), 0o600);
+  await untilModelsReady(rollOutOptions, revision);
+  if (models.some(({ replicas = agents.length }) => replicas < agents.length)) {
+    onProgress('Letting the agents tell each other what they hold');
+    await sleep(2 * localPollMs, signal);
   }
 };

@@ -67,6 +67,8 @@ export class Driver {
   #turnDue = false;
   #stopped = false;
   #snapshotUnderWay = false;
+  /** They wait for a snapshot that holds all that was applied when they asked. */
+  #wantSnapshot: ((index: Index | undefined) => void)[] = [];
   /** Of the newest snapshot that the log was told of: an own one that is saved late must not follow it. */
   #newestSnapshot: Index = 0;
   #sinceSnapshot = { entries: 0, bytes: 0 };
@@ -77,6 +79,7 @@ export class Driver {
     const { raft, limits, log, machine, snapshots } = options;
     const newest = log.snapshot();
     if (newest !== undefined) machine.restore(newest.index, newest.config, snapshots.read(newest.index));
+    this.#newestSnapshot = newest?.index ?? 0;
     this.#node = new RawNode({ ...raft, applied: newest?.index ?? 0 }, log);
     this.#proposals = new PendingProposals(raft.id, raft.random(2 ** 32), limits.maxPendingProposals);
     this.#reads = new PendingReads(limits.readRetryTicks, limits.maxPendingReads);
@@ -141,6 +144,15 @@ export class Driver {
     this.#do(() => this.#node.forgetLeader());
   }
 
+  /** @param done with the index of a snapshot that holds all that is applied now; without, when it could not be written */
+  takeSnapshot(done: (index: Index | undefined) => void): void {
+    if (this.#stopped) done(undefined);
+    else {
+      this.#wantSnapshot.push(done);
+      this.#wake();
+    }
+  }
+
   reportUnreachable(id: NodeId): void {
     this.#do(() => this.#node.reportUnreachable(id));
   }
@@ -153,6 +165,7 @@ export class Driver {
     this.#proposed = [];
     this.#proposals.abandon();
     this.#reads.abandon();
+    for (const done of this.#wantSnapshot.splice(0)) done(undefined);
   }
 
   /** Runs something on the core, which may then have more to hand out. */
@@ -292,11 +305,20 @@ export class Driver {
     const { entries, bytes } = this.#sinceSnapshot;
     // While another one's snapshot is on its way in, members and state are not of one index.
     if (this.#snapshotUnderWay || this.#node.hasPendingSnapshot) return;
-    if (entries < snapshotEntries && bytes < snapshotBytes) return;
+    const isWanted = this.#wantSnapshot.length > 0;
+    if (!isWanted && entries < snapshotEntries && bytes < snapshotBytes) return;
     const { log, machine, snapshots } = this.#options;
     const { applied, config } = this.#node;
+    const wanted = this.#wantSnapshot.splice(0);
+    const tell = (index: Index | undefined): void => {
+      for (const done of wanted) done(index);
+    };
     const term = log.term(applied);
-    if (term === undefined) return;
+    if (term === undefined || applied <= this.#newestSnapshot) {
+      // Nothing was applied since the newest one.
+      tell(this.#newestSnapshot === 0 ? undefined : this.#newestSnapshot);
+      return;
+    }
     this.#snapshotUnderWay = true;
     this.#sinceSnapshot = { entries: 0, bytes: 0 };
     const snapshot = { index: applied, term, config, data: new Uint8Array() };
@@ -304,10 +326,14 @@ export class Driver {
       this.#do(() => {
         this.#snapshotUnderWay = false;
         // The log grows on meanwhile; the next one may find room.
-        if (error !== undefined || applied <= this.#newestSnapshot) return;
+        if (error !== undefined || applied <= this.#newestSnapshot) {
+          tell(error === undefined ? this.#newestSnapshot : undefined);
+          return;
+        }
         this.#newestSnapshot = applied;
         log.recordSnapshot(snapshot, () => {
           snapshots.dropOlder(applied);
+          tell(applied);
           const upTo = applied - keepEntries;
           if (upTo >= log.firstIndex()) log.compact(upTo, () => undefined);
         });

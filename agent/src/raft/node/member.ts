@@ -1,6 +1,6 @@
 import type { Message } from '../core/message.ts';
 import type { Status } from '../core/status.ts';
-import type { Index, NodeId, SoftState } from '../core/types.ts';
+import { nobody, type Index, type NodeId, type SoftState } from '../core/types.ts';
 import type { SnapshotMessage } from '../codec/snapshot-codec.ts';
 import type { Peer, Transport } from '../transport/transport.ts';
 import { nextStep, type MemberHealth, type Step } from './autopilot.ts';
@@ -17,13 +17,26 @@ export interface MemberOptions {
   readonly snapshots: SnapshotShelf;
   readonly machine: StateMachine;
   readonly transport: Transport;
-  /** All that are to be members, as the state machine has it now. */
+  /** All that must be reached: those that are to be members, and those that were and may still be needed. */
   readonly peers: () => readonly Peer[];
+  /** All that are to be members, as the state machine has it now. */
+  readonly wanted: () => readonly NodeId[];
   /** Called once; the member has stopped. */
   readonly onFailure: (error: unknown) => void;
   readonly onRole: (state: SoftState) => void;
   /** A step was begun, or could not be. */
   readonly onStep: (step: Step) => void;
+}
+
+/** A member as whoever looks after it sees it. */
+export interface MemberReport {
+  readonly status: Status;
+  /** Of the leader: whom it has heard of lately. */
+  readonly alive: readonly NodeId[];
+  /** Of the leader: a change of the members is under way, or is the next step. */
+  readonly changing: boolean;
+  /** Of the leader: why the next step cannot be made now. */
+  readonly blocked: string | undefined;
 }
 
 const random = (below: number): number => Math.floor(Math.random() * below);
@@ -81,8 +94,19 @@ export class Member {
     transport.setPeers(peers().filter(({ node }) => node !== id));
   }
 
-  status(): Status {
-    return this.#driver.status();
+  report(): MemberReport {
+    const status = this.#driver.status();
+    if (status.role !== 'leader') return { status, alive: [], changing: false, blocked: undefined };
+    const { aliveTicks } = this.#options.settings.autopilot;
+    const alive = [...status.progress.keys()].filter(
+      (id) => id === status.id || (this.#silentTicks.get(id) ?? 0) < aliveTicks,
+    );
+    const step = this.#nextStep(status);
+    const changing =
+      status.config.outgoing.length > 0 ||
+      status.transferee !== nobody ||
+      (step !== undefined && step.kind !== 'blocked');
+    return { status, alive, changing, blocked: step?.kind === 'blocked' ? step.why : undefined };
   }
 
   propose(payload: Uint8Array, done: (outcome: Outcome) => void): void {
@@ -91,6 +115,10 @@ export class Member {
 
   read(done: (applied: Index | undefined) => void): void {
     this.#driver.read(done);
+  }
+
+  takeSnapshot(done: (index: Index | undefined) => void): void {
+    this.#driver.takeSnapshot(done);
   }
 
   transferLeader(to: NodeId): void {
@@ -135,20 +163,13 @@ export class Member {
 
   /** One step towards the members that are wanted; who leads does it. */
   #steer(): void {
-    const { settings, peers, id } = this.#options;
     const status = this.#driver.status();
-    if (status.role !== 'leader' || status.transferee !== 0) {
+    if (status.role !== 'leader' || status.transferee !== nobody) {
       this.#silentTicks.clear();
       return;
     }
-    const health = this.#healthOf(status);
-    const wanted = peers()
-      .map(({ node }) => node)
-      .sort((a, b) => a - b);
-    // Nobody is known yet: the first command of a new cluster is on its way.
-    if (wanted.length === 0) return;
-    const { config, lastIndex } = status;
-    const step = nextStep({ self: id, lastIndex, config, wanted, health }, settings.autopilot);
+    this.#listen(status);
+    const step = this.#nextStep(status);
     if (step === undefined) {
       this.#blocked = '';
       return;
@@ -161,14 +182,35 @@ export class Member {
     this.#options.onStep(step);
   }
 
-  #healthOf({ id: self, progress }: Status): ReadonlyMap<NodeId, MemberHealth> {
-    const health = new Map<NodeId, MemberHealth>();
-    for (const [id, { match, recentActive, state }] of progress) {
+  /** Counts since when each member has been silent. */
+  #listen({ id: self, progress }: Status): void {
+    const { autopilotEvery } = this.#options.settings;
+    for (const [id, { recentActive }] of progress) {
       const before = this.#silentTicks.get(id) ?? 0;
-      const silentTicks = recentActive || id === self ? 0 : before + this.#options.settings.autopilotEvery;
-      this.#silentTicks.set(id, silentTicks);
-      health.set(id, { match, silentTicks, replicating: id === self || state === 'replicate' });
+      this.#silentTicks.set(id, recentActive || id === self ? 0 : before + autopilotEvery);
     }
-    return health;
+  }
+
+  #nextStep(status: Status): Step | undefined {
+    const { settings } = this.#options;
+    const wanted = [...this.#options.wanted()].sort((a, b) => a - b);
+    // Nobody is known yet: the first command of a new cluster is on its way.
+    if (wanted.length === 0) return undefined;
+    const { id: self, config, lastIndex } = status;
+    const health = this.#healthOf(status);
+    return nextStep({ self, lastIndex, config, wanted, health }, settings.autopilot);
+  }
+
+  #healthOf({ id: self, progress }: Status): ReadonlyMap<NodeId, MemberHealth> {
+    return new Map(
+      [...progress].map(([id, { match, state }]): [NodeId, MemberHealth] => [
+        id,
+        {
+          match,
+          silentTicks: this.#silentTicks.get(id) ?? 0,
+          replicating: id === self || state === 'replicate',
+        },
+      ]),
+    );
   }
 }

@@ -53,6 +53,7 @@ for (const { node, agent, incarnation, port } of all.slice(3)) {
     }),
     // Only those that may lead: learners have nothing to tell each other.
     peers: () => all.slice(0, 3),
+    wanted: () => all.slice(0, 3).map(({ node }) => node),
     onFailure: end,
     onRole: () => undefined,
     onStep: () => undefined,

@@ -5,6 +5,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { createLogger } from '@ollamamax/common';
 import { openDisk } from '../../../../agent/src/catalog/thread/open-member.ts';
 import { defaultMemberSettings } from '../../../../agent/src/raft/node/member-settings.ts';
+import type { Peer } from '../../../../agent/src/raft/transport/transport.ts';
 import { Member } from '../../../../agent/src/raft/node/member.ts';
 import type { StateMachine } from '../../../../agent/src/raft/node/state-machine.ts';
 import { TlsTransport } from '../../../../agent/src/raft/transport/tls-transport.ts';
@@ -74,6 +75,8 @@ const transport = new TlsTransport({
   tls: { ca: pem('ca.crt'), cert: pem(`member-${id}.crt`), key: pem(`member-${id}.key`) },
   log,
 });
+const members = (): readonly Peer[] => membersOf(ports).filter(({ node }) => node <= plan.members);
+
 const member = new Member({
   id,
   settings,
@@ -81,7 +84,8 @@ const member = new Member({
   snapshots,
   machine,
   transport,
-  peers: () => membersOf(ports).filter(({ node }) => node <= plan.members),
+  peers: members,
+  wanted: () => members().map(({ node }) => node),
   onFailure: end,
   onRole: () => undefined,
   onStep: () => undefined,
@@ -129,7 +133,7 @@ server.listen(own.clientPort, '127.0.0.1');
 
 /** Asked by a line on standard input, answered by one on standard output. */
 createInterface({ input: process.stdin }).on('line', () => {
-  const { role, lead, config } = member.status();
+  const { role, lead, config } = member.report().status;
   const { user, system } = process.cpuUsage();
   const figures: MemberFigures = {
     role,

@@ -64,6 +64,7 @@ const member = new Member({
     log,
   }),
   peers: () => peers,
+  wanted: () => peers.map(({ node }) => node),
   onFailure: end,
   onRole: () => undefined,
   onStep: ({ kind, why }) => log.info('step', { kind, why }),
@@ -102,7 +103,7 @@ createInterface({ input: process.stdin })
     if (order.kind === 'slowDisk') faults.slowMs = order.ms;
     else if (order.kind === 'brokenDisk') faults.broken = true;
     else {
-      const { role, lead, term, applied, config } = member.status();
+      const { role, lead, term, applied, config } = member.report().status;
       const report: MemberReport = { role, lead, term, applied, voters: config.voters };
       process.stdout.write(`${JSON.stringify(report)}\n`);
     }

@@ -1,0 +1,214 @@
+import {
+  ApiError,
+  type Admission,
+  type AdmissionRequest,
+  type CatalogBackup,
+  type ConsensusStatus,
+} from '@ollamamax/api';
+import { sleep, type Logger } from '@ollamamax/common';
+import type { NodeId } from '../raft/core/types.ts';
+import { membersIn } from './catalog-machine.ts';
+import { backupOf, commandsFor } from './backup.ts';
+import { checkDesiredState } from './desired-state-check.ts';
+import type { HostedMember } from './hosted-member.ts';
+import { agree, catchUp } from './proposals.ts';
+import { removalProblem } from './removal.ts';
+import type { CatalogState } from './state/catalog-state.ts';
+
+/** What other agents say of their part in the group, and how to ask them. */
+export interface GroupPeers {
+  list(): readonly {
+    readonly id: string;
+    readonly online: boolean;
+    readonly status: { readonly consensus?: ConsensusStatus } | undefined;
+  }[];
+  admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
+  /** @param address internal address of an agent that need not be known */
+  admitAt(address: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
+}
+
+export interface GroupOptions {
+  readonly member: HostedMember;
+  readonly peers: GroupPeers;
+  readonly log: Logger;
+  readonly now: () => Date;
+  readonly status: () => ConsensusStatus;
+  /** Ends all waiting. */
+  readonly signal: AbortSignal;
+}
+
+const removalMs = 20_000;
+const transferMs = 5000;
+const snapshotMs = 30_000;
+const pollMs = 100;
+
+/** What a member does with its group for others: takes members in and out, hands over, saves and brings back. */
+export class Group {
+  readonly #options: GroupOptions;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+  }
+
+  async admit(request: AdmissionRequest): Promise<Admission> {
+    const { member } = this.#options;
+    await catchUp(() => member.thread);
+    const { clusterId = '' } = member.identity ?? {};
+    if (request.clusterId !== undefined && request.clusterId !== clusterId)
+      throw new ApiError(
+        'other_cluster',
+        `The volume of agent ${request.agent} belongs to group ${request.clusterId}; this is group ${clusterId}.`,
+      );
+    const { agent, incarnation, address } = request;
+    const known = Object.values(member.state.members).find((other) => other.agent === agent);
+    if (request.memberId !== undefined && known?.incarnation !== incarnation)
+      throw known === undefined
+        ? new ApiError(
+            'member_removed',
+            `Member ${request.memberId}, agent ${agent}, was removed from the group.`,
+          )
+        : new ApiError(
+            'member_replaced',
+            `Member ${request.memberId} is an older volume of agent ${agent}, which is member ${known.id} now.`,
+          );
+    if (known?.incarnation !== incarnation || known.address !== address)
+      await agree(() => member.thread, { op: 'admitMember', agent, incarnation, address });
+    const members = Object.values(member.state.members);
+    const own = members.find((other) => other.agent === agent && other.incarnation === incarnation);
+    // Another one of the same name was faster.
+    if (own === undefined) throw new ApiError('outcome_unknown');
+    return { clusterId, memberId: own.id, members };
+  }
+
+  /** @throws ApiError node_not_found, unsafe_change, no_leader, not_a_member, deadline_exceeded */
+  async remove(agent: string): Promise<void> {
+    const { member } = this.#options;
+    await catchUp(() => member.thread);
+    const gone = this.#idsOf(agent);
+    if (gone.length === 0)
+      throw new ApiError('node_not_found', `The group has no member of agent "${agent}".`);
+    await this.takeOut(gone);
+  }
+
+  async transfer(agent: string): Promise<void> {
+    const { member } = this.#options;
+    await catchUp(() => member.thread);
+    const { voters = [] } = member.config ?? {};
+    const to = this.#idsOf(agent).find((id) => voters.includes(id));
+    if (to === undefined) throw new ApiError('node_not_found', `No agent "${agent}" has a vote.`);
+    await this.#lead(to, agent);
+    await member.refresh();
+  }
+
+  async #lead(to: NodeId, agent: string): Promise<void> {
+    const { member } = this.#options;
+    const ends = performance.now() + transferMs;
+    member.thread?.transferLeader(to);
+    while (member.role.lead !== to) {
+      if (performance.now() > ends)
+        throw new ApiError(
+          'deadline_exceeded',
+          `Agent ${agent} did not take over within ${transferMs / 1000} s.`,
+        );
+      await sleep(pollMs);
+    }
+  }
+
+  /** Has another voter lead before this one stops: nobody has to notice first that it is gone. */
+  async handOver(): Promise<void> {
+    const { member } = this.#options;
+    const own = member.identity?.memberId;
+    const heir = this.#options
+      .status()
+      .members?.filter(({ memberId, voting, alive }) => voting && alive && memberId !== own)
+      .sort((a, b) => b.matchIndex - a.matchIndex)[0];
+    if (heir === undefined) return;
+    await this.#lead(heir.memberId, heir.agent);
+  }
+
+  async snapshot(): Promise<number> {
+    const { thread } = this.#options.member;
+    if (thread === undefined) throw new ApiError('not_a_member');
+    const late = new AbortController();
+    const index = await Promise.race([
+      thread.snapshot(),
+      sleep(snapshotMs, late.signal).then(
+        () => undefined,
+        () => undefined,
+      ),
+    ]);
+    late.abort();
+    if (index === undefined) throw new ApiError('deadline_exceeded', 'The snapshot could not be written.');
+    return index;
+  }
+
+  async backup(): Promise<CatalogBackup> {
+    const { member, now } = this.#options;
+    const index = await catchUp(() => member.thread);
+    return backupOf(member.state, member.identity?.clusterId ?? '', index, now().toISOString());
+  }
+
+  async restore(backup: CatalogBackup): Promise<CatalogState> {
+    const { member, log } = this.#options;
+    // All or nothing: what is wrong in it is found before anything is changed.
+    if (backup.desired.revision > 0) checkDesiredState(backup.desired);
+    await catchUp(() => member.thread);
+    for (const operation of commandsFor(backup, member.state)) await agree(() => member.thread, operation);
+    log.info('A backup was taken over.', { takenAt: backup.takenAt, from: backup.clusterId });
+    return member.state;
+  }
+
+  /** Newest word of who leads, also when that is another one. */
+  #leaderStatus(): ConsensusStatus | undefined {
+    const own = this.#options.status();
+    if (own.members !== undefined) return own;
+    return this.#options.peers
+      .list()
+      .flatMap(({ online, status }) => (online && status?.consensus !== undefined ? [status.consensus] : []))
+      .filter(({ members, clusterId }) => members !== undefined && clusterId === own.clusterId)
+      .sort((a, b) => (b.term ?? 0) - (a.term ?? 0))[0];
+  }
+
+  /** Done once they are in no configuration any more. @throws ApiError unsafe_change, no_leader, deadline_exceeded */
+  async takeOut(ids: readonly NodeId[]): Promise<void> {
+    const { member, signal } = this.#options;
+    const own = member.identity?.memberId ?? 0;
+    const isOut = (): boolean => this.#isOut(ids) || (ids.includes(own) && this.#othersSayOut(own));
+    const problem = removalProblem(this.#leaderStatus()?.members, ids);
+    if (problem !== undefined) throw new ApiError('unsafe_change', problem);
+    for (const id of ids) await agree(() => member.thread, { op: 'removeMember', id });
+    const ends = performance.now() + removalMs;
+    while (!isOut()) {
+      await member.refresh();
+      if (isOut()) return;
+      if (performance.now() > ends) {
+        const { blocked } = this.#leaderStatus() ?? {};
+        if (blocked !== undefined) throw new ApiError('unsafe_change', `The leader waits: ${blocked}.`);
+        throw new ApiError('deadline_exceeded', `The member was not taken out within ${removalMs / 1000} s.`);
+      }
+      await sleep(pollMs, signal);
+    }
+  }
+
+  /** Members of that agent that are in the catalogue or still in the configuration. */
+  #idsOf(agent: string): NodeId[] {
+    const { members, leaving } = this.#options.member.state;
+    return Object.values({ ...members, ...leaving }).flatMap((one) => (one.agent === agent ? [one.id] : []));
+  }
+
+  #isOut(ids: readonly NodeId[]): boolean {
+    const { config } = this.#options.member;
+    return config !== undefined && !membersIn(config).some((id) => ids.includes(id));
+  }
+
+  /** One that was taken out may never hear of it from the leader. */
+  #othersSayOut(id: NodeId): boolean {
+    const { peers, member } = this.#options;
+    return peers.list().some(({ online, status }) => {
+      const { consensus } = status ?? {};
+      if (!online || consensus?.members === undefined || consensus.clusterId !== member.identity?.clusterId)
+        return false;
+      return !consensus.members.some(({ memberId }) => memberId === id);
+    });
+  }
+}

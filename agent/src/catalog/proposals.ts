@@ -1,0 +1,82 @@
+import { ApiError, type CatalogOperation } from '@ollamamax/api';
+import { backoffDelay, sleep } from '@ollamamax/common';
+import type { Outcome } from '../raft/node/pending-proposals.ts';
+import type { Answer } from './state/catalog-state.ts';
+import { encodeCommand } from './state/command.ts';
+import type { RaftThread } from './thread/raft-thread.ts';
+
+/** A client that waits 4 s gets an answer of ours, not its own time-out. */
+const defaultPatienceMs = 3500;
+const retry = { minMs: 30, maxMs: 300 } as const;
+
+const notAMember = (): ApiError => new ApiError('not_a_member');
+
+const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
+  const over = new AbortController();
+  const late = sleep(Math.max(0, ms), over.signal).then(
+    () => undefined,
+    () => undefined,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+};
+
+/** What is to be said when the time is over. */
+const giveUp = (outcome: Outcome | undefined): ApiError => {
+  if (outcome === undefined || outcome.kind === 'unknown') return new ApiError('outcome_unknown');
+  if (outcome.kind === 'refused' && outcome.reason === 'stopped') return notAMember();
+  return new ApiError('no_leader');
+};
+
+/**
+ * Has the group agree to an operation, tried again while nobody leads or it is not known what became of it: each of
+ * ours comes to the same however often it is applied.
+ * @returns the machine's answer to it
+ * @throws ApiError not_a_member, no_leader, outcome_unknown, body_too_large, or why it was refused
+ */
+export const agree = async (
+  thread: () => RaftThread | undefined,
+  operation: CatalogOperation,
+  patienceMs = defaultPatienceMs,
+): Promise<Readonly<Record<string, unknown>>> => {
+  const payload = encodeCommand({ format: 1, operation });
+  const deadline = performance.now() + patienceMs;
+  let mayBeApplied = false;
+  for (let attempt = 0; ; attempt += 1) {
+    const member = thread();
+    if (member === undefined) throw notAMember();
+    const outcome = await within(member.propose(payload), deadline - performance.now());
+    if (outcome?.kind === 'applied') {
+      const answer = outcome.result as Answer;
+      if (answer.ok) return answer.value;
+      throw new ApiError(answer.code, answer.message);
+    }
+    if (outcome?.kind === 'refused' && outcome.reason === 'tooLarge')
+      throw new ApiError('body_too_large', 'What was asked for is too large to be agreed on.');
+    mayBeApplied ||= outcome?.kind !== 'refused';
+    if (performance.now() >= deadline) throw mayBeApplied ? giveUp(undefined) : giveUp(outcome);
+    await sleep(backoffDelay(attempt, retry));
+  }
+};
+
+/**
+ * Waits until the replica holds all that was agreed on before the call.
+ * @throws ApiError not_a_member, no_leader
+ */
+export const catchUp = async (
+  thread: () => RaftThread | undefined,
+  patienceMs = defaultPatienceMs,
+): Promise<number> => {
+  const deadline = performance.now() + patienceMs;
+  for (let attempt = 0; ; attempt += 1) {
+    const member = thread();
+    if (member === undefined) throw notAMember();
+    const index = await within(member.read(), deadline - performance.now());
+    if (index !== undefined) return index;
+    if (performance.now() >= deadline) throw new ApiError('no_leader');
+    await sleep(backoffDelay(attempt, retry));
+  }
+};
