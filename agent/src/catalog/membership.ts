@@ -208,16 +208,41 @@ export class Membership implements Consensus, Component {
         await this.#enter((request, signal) => this.#options.peers.admit(target, request, signal));
       return;
     }
+    this.#followMoves();
     if (member.role.lead !== nobody) {
       this.#ledAt = performance.now();
-      this.#refusal = undefined;
+      this.#strayed();
       await this.#announce();
       return;
     }
-    this.#followMoves();
     // One that was stopped before its log told of anybody knows nobody whom it could hear.
     const knowsNobody = Object.keys(member.state.members).length === 0;
     if (knowsNobody || performance.now() - this.#ledAt >= orphanedMs) await this.#askWhetherStillIn();
+  }
+
+  /** Led, but by others than the agents around: its volume belongs elsewhere, and nobody would ever tell it. */
+  #strayed(): void {
+    const { peers, member, log } = this.#options;
+    const own = member.identity?.clusterId;
+    const groups = new Map<string, string[]>();
+    for (const { id, online, status } of peers.list()) {
+      const { clusterId, leader } = status?.consensus ?? {};
+      if (online && clusterId !== undefined && leader !== undefined)
+        groups.set(clusterId, [...(groups.get(clusterId) ?? []), id]);
+    }
+    const ownSize = 1 + (groups.get(own ?? '')?.length ?? 0);
+    const other = [...groups].find(([clusterId, ids]) => clusterId !== own && ids.length >= ownSize);
+    if (other === undefined) {
+      this.#refusal = undefined;
+      return;
+    }
+    const [clusterId, ids] = other;
+    const error = new ApiError(
+      'other_cluster',
+      `The volume of this agent belongs to group ${own ?? ''}, and ${ids.join(', ')} to group ${clusterId}.`,
+    );
+    if (this.#refusal?.code !== error.code) log.error('This volume belongs elsewhere.', { error });
+    this.#refusal = error;
   }
 
   /** Writes into the catalogue where this member is now. */
@@ -233,10 +258,14 @@ export class Membership implements Consensus, Component {
     await agree(() => member.thread, { op: 'admitMember', agent, incarnation, address });
   }
 
-  /** Where all have moved at once, nobody can be told by way of the log: what they say of themselves counts. */
+  /**
+   * Where agents have moved, the log may be of no use to tell it: whoever hears the leader and cannot answer it learns of
+   * no new entry. What they say of themselves counts.
+   */
   #followMoves(): void {
     const { member, peers } = this.#options;
-    const heard = peers.list().flatMap(({ id, status }) => {
+    const heard = peers.list().flatMap(({ id, online, status }) => {
+      if (!online) return [];
       const { clusterId, memberId, incarnation, address } = status?.consensus ?? {};
       if (clusterId === undefined || clusterId !== member.identity?.clusterId) return [];
       if (memberId === undefined || incarnation === undefined || address === undefined) return [];

@@ -91,14 +91,16 @@ const readMember = async (folders: MemberFolders): Promise<ReadMember> => {
     const { last, hardState } = member.log.summary;
     if (last.index === 0)
       throw new RecoveryRefusedError('empty', `The log in ${folders.wal} holds nothing that could be kept.`);
-    const { config } = member.committed();
-    const isAlone = config.voters.every((id) => id === old.memberId) && config.outgoing.length === 0;
+    const { config, state } = member.everything();
+    // What it knows to be agreed on may be older than what is: a change of the members that is in its log counts, too.
+    const isAlone = [member.committed().config, config].every(
+      ({ voters, outgoing }) => voters.every((id) => id === old.memberId) && outgoing.length === 0,
+    );
     if (isAlone)
       throw new RecoveryRefusedError(
         'alone',
         `Agent ${old.agent} is the only voter of its group: it leads as soon as it is started.`,
       );
-    const { state } = member.everything();
     const known = { ...state.leaving, ...state.members };
     const nameOf = (id: number): string => known[id]?.agent ?? `member ${id}`;
     // The agent corrects it as soon as it leads.
