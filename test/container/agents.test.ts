@@ -49,7 +49,7 @@ beforeAll(async () => {
     peersDns: 'agents',
     users: formatYaml({
       users: [
-        { name: user.username, role: 'user', passwordHash: await new PasswordHasher().hash(user.password) },
+        { name: user.username, role: 'admin', passwordHash: await new PasswordHasher().hash(user.password) },
       ],
     }),
     jwtSecret: secret,
