@@ -10,6 +10,7 @@ export const pureZones = [
   'api/src/**/*.ts',
   'agent/src/scheduler/pick*.ts',
   'agent/src/catalog/placement.ts',
+  'agent/src/catalog/backup.ts',
   'agent/src/catalog/state/**/*.ts',
   'agent/src/raft/core/**/*.ts',
   'operator/src/**/desired/**/*.ts',

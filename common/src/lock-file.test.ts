@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { acquireFileLock } from './lock-file.ts';
+import { acquireFileLock, lockHolder } from './lock-file.ts';
 
 let folder = '';
 let path = '';
@@ -41,4 +41,14 @@ test.each<[string, () => Promise<string>]>([
   await writeFile(path, await content());
   const results = await Promise.all([acquireFileLock(path), acquireFileLock(path)]);
   expect(results.filter((result) => 'release' in result)).toHaveLength(1);
+});
+
+test('who holds a lock is seen without taking it', async () => {
+  expect(await lockHolder(path)).toBe(undefined);
+  const lock = await acquireFileLock(path);
+  expect(await lockHolder(path)).toEqual({ pid: process.pid });
+  if ('release' in lock) await lock.release();
+  expect(await lockHolder(path)).toBe(undefined);
+  await writeFile(path, `${process.pid} 1\n`);
+  expect(await lockHolder(path)).toBe(undefined);
 });

@@ -39,6 +39,12 @@ const holderOf = async (text: string): Promise<LockHolder | undefined> => {
     : undefined;
 };
 
+/** @returns the process that holds a lock; undefined when none does. Nothing is taken or changed. */
+export const lockHolder = async (path: string): Promise<LockHolder | undefined> => {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : holderOf(text);
+};
+
 /**
  * Takes a lock that ends with its process: a lock file whose process is gone is taken over.
  * @returns the lock, or who holds it

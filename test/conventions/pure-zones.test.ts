@@ -8,6 +8,7 @@ const zones = [
   'api/src/planted.ts',
   'agent/src/scheduler/pick-planted.ts',
   'agent/src/catalog/placement.ts',
+  'agent/src/catalog/backup.ts',
   'agent/src/catalog/state/planted.ts',
   'agent/src/raft/core/planted.ts',
   'operator/src/cluster/desired/planted.ts',

@@ -9,7 +9,7 @@ import { sleep, type Logger } from '@ollamamax/common';
 import type { NodeId } from '../raft/core/types.ts';
 import { membersIn } from './catalog-machine.ts';
 import { backupOf, commandsFor } from './backup.ts';
-import { checkDesiredState } from './desired-state-check.ts';
+import { checkBackup } from './backup-check.ts';
 import type { HostedMember } from './hosted-member.ts';
 import { agree, catchUp } from './proposals.ts';
 import { removalProblem } from './removal.ts';
@@ -151,7 +151,7 @@ export class Group {
   async restore(backup: CatalogBackup): Promise<CatalogState> {
     const { member, log } = this.#options;
     // All or nothing: what is wrong in it is found before anything is changed.
-    if (backup.desired.revision > 0) checkDesiredState(backup.desired);
+    checkBackup(backup);
     await catchUp(() => member.thread);
     for (const operation of commandsFor(backup, member.state)) await agree(() => member.thread, operation);
     log.info('A backup was taken over.', { takenAt: backup.takenAt, from: backup.clusterId });

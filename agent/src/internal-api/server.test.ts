@@ -4,9 +4,10 @@ import { connect as tcpConnect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ApiError, agentIdentity } from '@ollamamax/api';
+import { ApiError, agentIdentity, type ConsensusStatus } from '@ollamamax/api';
 import { secureContextOptions } from '@ollamamax/common';
 import type { TlsMaterial } from '@ollamamax/common';
+import type { Consensus } from '../catalog/catalog.ts';
 import {
   Started,
   done,
@@ -15,6 +16,7 @@ import {
   newAuthority,
   newDesiredState,
   newRequest,
+  noConsensus,
   text,
   untilAborted,
 } from '../p2p/wire.fixture.ts';
@@ -158,6 +160,43 @@ describe('its routes', () => {
     expect([put.status, JSON.parse(put.body)]).toEqual([200, { revision: 4, changed: true }]);
     const old = await ask(port, 'PUT', path, { tls: operator, body: JSON.stringify(newDesiredState(2)) });
     expect([old.status, codeIn(old)]).toEqual([409, 'stale_revision']);
+  });
+
+  test('the group: agents ask for themselves, and only the operator steers it', async () => {
+    const calls: string[] = [];
+    const status: ConsensusStatus = { state: 'none', voters: [], learners: [] };
+    const called = (what: string) => async (name?: string) => {
+      calls.push(`${what} ${name ?? ''}`);
+      return status;
+    };
+    const consensus: Consensus = {
+      ...noConsensus,
+      bootstrap: called('bootstrap'),
+      remove: called('remove'),
+      leave: called('leave'),
+      transfer: called('transfer'),
+    };
+    const { port } = await started.server(own, 'self', { consensus });
+    const orders = [
+      ['bootstrap', '{"clusterId":"group"}'],
+      ['remove', '{"agent":"b"}'],
+      ['leave', '{}'],
+      ['transfer', '{"agent":"b"}'],
+    ] as const;
+    for (const [name, body] of orders) {
+      const path = `/internal/v1/consensus/${name}`;
+      expect(codeIn(await ask(port, 'POST', path, { body }))).toBe('forbidden');
+      const done = await ask(port, 'POST', path, { tls: operator, body });
+      expect([done.status, JSON.parse(done.body)]).toEqual([200, status]);
+    }
+    expect(calls).toEqual(['bootstrap group', 'remove b', 'leave ', 'transfer b']);
+    const bad = await ask(port, 'POST', '/internal/v1/consensus/bootstrap', { tls: operator, body: '{}' });
+    expect(codeIn(bad)).toBe('invalid_request');
+    // Nobody is admitted for another one, not even by the operator.
+    const body = '{"agent":"self","incarnation":"i","address":"h:1"}';
+    expect(codeIn(await ask(port, 'POST', '/internal/v1/consensus/members', { tls: operator, body }))).toBe(
+      'forbidden',
+    );
   });
 
   test.each<[string, string, string | undefined, number, string]>([
