@@ -1,13 +1,10 @@
-import { request as httpsRequest } from 'node:https';
-import type { IncomingMessage } from 'node:http';
 import { connect as tcpConnect } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ApiError, agentIdentity, type ConsensusStatus } from '@ollamamax/api';
+import { ApiError, agentIdentity } from '@ollamamax/api';
 import { secureContextOptions } from '@ollamamax/common';
 import type { TlsMaterial } from '@ollamamax/common';
-import type { Consensus } from '../catalog/catalog.ts';
 import {
   Started,
   done,
@@ -16,11 +13,11 @@ import {
   newAuthority,
   newDesiredState,
   newRequest,
-  noConsensus,
   text,
   untilAborted,
 } from '../p2p/wire.fixture.ts';
 import type { Authority } from '../p2p/wire.fixture.ts';
+import { askAs, codeIn, type Answer } from './ask.fixture.ts';
 
 const started = new Started();
 let authority: Authority;
@@ -38,47 +35,12 @@ beforeAll(async () => {
 });
 afterEach(() => started.stop());
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly headers: IncomingMessage['headers'];
-}
-
 const ask = (
   port: number,
   method: string,
   path: string,
   options: { readonly tls?: Partial<TlsMaterial>; readonly body?: string } = {},
-): Promise<Answer> =>
-  new Promise((resolve, reject) => {
-    const { ca, cert, key } = { ca: own.ca, ...(options.tls ?? agent) };
-    const request = httpsRequest(
-      {
-        ...(cert === undefined || key === undefined ? {} : { cert, key }),
-        ...(ca === undefined ? {} : { ca }),
-        agent: false,
-        host: '127.0.0.1',
-        port,
-        method,
-        path,
-        servername: '',
-        checkServerIdentity: () => undefined,
-      },
-      (response) => {
-        let body = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk: string) => (body += chunk));
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, body, headers: response.headers }),
-        );
-      },
-    );
-    request.on('error', reject);
-    request.end(options.body);
-  });
-
-const codeIn = (answer: Answer): unknown => (JSON.parse(answer.body) as { code?: unknown }).code;
+): Promise<Answer> => askAs({ ca: own.ca, ...(options.tls ?? agent) }, port, method, path, options.body);
 
 const open = (port: number): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {
@@ -160,43 +122,6 @@ describe('its routes', () => {
     expect([put.status, JSON.parse(put.body)]).toEqual([200, { revision: 4, changed: true }]);
     const old = await ask(port, 'PUT', path, { tls: operator, body: JSON.stringify(newDesiredState(2)) });
     expect([old.status, codeIn(old)]).toEqual([409, 'stale_revision']);
-  });
-
-  test('the group: agents ask for themselves, and only the operator steers it', async () => {
-    const calls: string[] = [];
-    const status: ConsensusStatus = { state: 'none', voters: [], learners: [] };
-    const called = (what: string) => async (name?: string) => {
-      calls.push(`${what} ${name ?? ''}`);
-      return status;
-    };
-    const consensus: Consensus = {
-      ...noConsensus,
-      bootstrap: called('bootstrap'),
-      remove: called('remove'),
-      leave: called('leave'),
-      transfer: called('transfer'),
-    };
-    const { port } = await started.server(own, 'self', { consensus });
-    const orders = [
-      ['bootstrap', '{"clusterId":"group"}'],
-      ['remove', '{"agent":"b"}'],
-      ['leave', '{}'],
-      ['transfer', '{"agent":"b"}'],
-    ] as const;
-    for (const [name, body] of orders) {
-      const path = `/internal/v1/consensus/${name}`;
-      expect(codeIn(await ask(port, 'POST', path, { body }))).toBe('forbidden');
-      const done = await ask(port, 'POST', path, { tls: operator, body });
-      expect([done.status, JSON.parse(done.body)]).toEqual([200, status]);
-    }
-    expect(calls).toEqual(['bootstrap group', 'remove b', 'leave ', 'transfer b']);
-    const bad = await ask(port, 'POST', '/internal/v1/consensus/bootstrap', { tls: operator, body: '{}' });
-    expect(codeIn(bad)).toBe('invalid_request');
-    // Nobody is admitted for another one, not even by the operator.
-    const body = '{"agent":"self","incarnation":"i","address":"h:1"}';
-    expect(codeIn(await ask(port, 'POST', '/internal/v1/consensus/members', { tls: operator, body }))).toBe(
-      'forbidden',
-    );
   });
 
   test.each<[string, string, string | undefined, number, string]>([
