@@ -234,6 +234,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       health,
       catalog,
       consensus: membership,
+      users,
       sessions,
       tickets,
     }),

@@ -161,6 +161,18 @@ export const errorCatalogue = {
     action: 'List the models with GET /api/tags; add one under models in node.yaml.',
     retryable: false,
   },
+  user_not_found: {
+    status: 404,
+    summary: 'There is no user of this name.',
+    action: 'List the users with GET /api/v1/users.',
+    retryable: false,
+  },
+  user_in_file: {
+    status: 409,
+    summary: "The user is in the users file of the agent, which counts before the cluster's users.",
+    action: 'Change the file with "ollamamax user", or use another name.',
+    retryable: false,
+  },
   node_not_found: {
     status: 404,
     summary: 'The cluster has no agent of this id.',

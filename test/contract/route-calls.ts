@@ -81,6 +81,9 @@ export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   models: {},
   model: { parameters: { name: model } },
   login: { body: { username: users.user.name, password: users.user.password } },
+  users: {},
+  userPut: { body: { name: 'new', role: 'readonly', password: 'not long but new' } },
+  userRemove: { parameters: { name: 'nobody' }, fails: 'user_not_found' },
   session: {},
   ticket: {},
 };

@@ -157,6 +157,10 @@ export class UsersFile implements Component {
     return this.#users.get(name);
   }
 
+  list(): readonly UserRecord[] {
+    return [...this.#users.values()];
+  }
+
   async #reload(): Promise<void> {
     let hash = 'unreadable';
     try {

@@ -12,6 +12,7 @@ import { ollamaInferenceHandlers } from './ollama-inference.ts';
 import { ollamaModelHandlers } from './ollama-models.ts';
 import { openaiInferenceHandlers } from './openai-inference.ts';
 import { openaiModelHandlers } from './openai-models.ts';
+import { userHandlers } from './user-handlers.ts';
 
 export interface AgentHandlerOptions {
   readonly config: NodeConfig;
@@ -20,13 +21,14 @@ export interface AgentHandlerOptions {
   readonly health: Health;
   readonly catalog: Catalog;
   readonly consensus: Consensus;
+  readonly users: ReturnType<typeof createSessions>['users'];
   readonly sessions: ReturnType<typeof createSessions>['sessions'];
   readonly tickets: TicketStore;
 }
 
 /** What answers each route of the public API. */
 export const agentHandlers = (options: AgentHandlerOptions): AppOptions['handlers'] => {
-  const { config, reads, calls, health, catalog, consensus, sessions, tickets } = options;
+  const { config, reads, calls, health, catalog, consensus, users, sessions, tickets } = options;
   const agentId = config.node.id;
   return {
     ...ollamaModelHandlers(reads),
@@ -41,6 +43,7 @@ export const agentHandlers = (options: AgentHandlerOptions): AppOptions['handler
       consensus,
       now: () => new Date(),
     }),
+    ...userHandlers({ file: users, catalog }),
     ...nativeHandlers({
       agentId,
       reads,

@@ -40,7 +40,14 @@ const ask = (
   method: string,
   path: string,
   options: { readonly tls?: Partial<TlsMaterial>; readonly body?: string } = {},
-): Promise<Answer> => askAs({ ca: own.ca, ...(options.tls ?? agent) }, port, method, path, options.body);
+): Promise<Answer> =>
+  askAs(
+    { ...(own.ca === undefined ? {} : { ca: own.ca }), ...(options.tls ?? agent) },
+    port,
+    method,
+    path,
+    options.body,
+  );
 
 const open = (port: number): Promise<TLSSocket> =>
   new Promise((resolve, reject) => {

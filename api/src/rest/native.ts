@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
 import { ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
+import { UserName } from '../users.ts';
 import { maxReasonCharacters } from '../wire/catalog-command.ts';
 import { agentIdPattern, ClusterSettings } from '../wire/desired-state.ts';
 
@@ -69,9 +70,7 @@ export const Node = Type.Object({
   memoryTotalBytes: Type.Integer(),
   memoryAvailableBytes: Type.Integer(),
   residentBytes: Type.Integer(),
-  storageTotalBytes: Type.Optional(
-    Type.Integer({ description: 'Of the file system with the model files.' }),
-  ),
+  storageTotalBytes: Type.Optional(Type.Integer({ description: 'Of the file system with the model files.' })),
   catalogRevision: Type.Integer(),
 });
 
@@ -197,6 +196,32 @@ export const RestoreResponse = Type.Object({
   drains: Type.Integer(),
   users: Type.Integer(),
 });
+
+export const KnownUser = Type.Object({
+  name: UserName,
+  role: Role,
+  disabled: Type.Boolean(),
+  from: oneOf(['file', 'cluster'], {
+    description:
+      "file: of this agent's own auth.usersFile, which counts first. cluster: agreed on by all agents.",
+  }),
+});
+export type KnownUser = Static<typeof KnownUser>;
+
+export const UserList = Type.Object({ users: Type.Array(KnownUser) });
+
+export const UserBody = Type.Object(
+  {
+    name: UserName,
+    role: Type.Optional(Role),
+    password: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 1024, description: 'Needed for a new user.' }),
+    ),
+    disabled: Type.Optional(Type.Boolean({ description: 'The user may not log in.' })),
+  },
+  closed,
+);
+export type UserBody = Static<typeof UserBody>;
 
 /** RFC 9457 problem details. */
 export const ProblemDetails = Type.Object({
