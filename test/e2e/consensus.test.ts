@@ -123,6 +123,18 @@ describe('three agents', () => {
     });
   });
 
+  test('an agent that another one takes out stays out until it is told to join', async () => {
+    const leader = await untilLed(cluster, 3);
+    const other = cluster.agents.find(({ id }) => id !== leader.id);
+    if (other === undefined) throw new Error('no other agent');
+    expect(await askAgent(leader, 'cluster/leave', { agent: other.id })).toMatchObject({ status: 200 });
+    expect((await consensusOf(other)).state).toBe('left');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect((await consensusOf(other)).state).toBe('left');
+    expect((await askAgent(other, 'cluster/join', {})).status).toBe(200);
+    await untilLed(cluster, 3);
+  });
+
   test('a snapshot is written, and a backup holds what is asked for', async () => {
     const agent = cluster.agent('agent-0');
     const { commitIndex } = await consensusOf(agent);

@@ -1,5 +1,6 @@
 import {
   ApiError,
+  isApiError,
   type Admission,
   type AdmissionRequest,
   type CatalogBackup,
@@ -23,6 +24,8 @@ export interface GroupPeers {
     readonly status: { readonly consensus?: ConsensusStatus } | undefined;
   }[];
   admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
+  /** Has an agent that is there leave by itself, so that it does not come back at once. */
+  leave(peerId: string, signal: AbortSignal): Promise<void>;
   /** @param address internal address of an agent that need not be known */
   admitAt(address: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
 }
@@ -38,6 +41,9 @@ export interface GroupOptions {
 }
 
 const removalMs = 20_000;
+/** The other agent waits for its removal as this one would. */
+const leaveMs = removalMs + 5000;
+const leftAlone: ReadonlySet<string> = new Set(['agent_unreachable', 'forbidden', 'cancelled']);
 const transferMs = 5000;
 const snapshotMs = 30_000;
 const pollMs = 100;
@@ -82,8 +88,18 @@ export class Group {
 
   /** @throws ApiError node_not_found, unsafe_change, no_leader, not_a_member, deadline_exceeded */
   async remove(agent: string): Promise<void> {
-    const { member } = this.#options;
+    const { member, peers, signal } = this.#options;
     await catchUp(() => member.thread);
+    const there = peers.list().find(({ id, online }) => online && id === agent)?.status?.consensus;
+    if (there?.state === 'member' && there.clusterId === member.identity?.clusterId) {
+      try {
+        await peers.leave(agent, AbortSignal.any([signal, AbortSignal.timeout(leaveMs)]));
+        return;
+      } catch (error) {
+        // It went away just now, or is of a version that takes this from the operator only.
+        if (!isApiError(error) || !leftAlone.has(error.code)) throw error;
+      }
+    }
     const gone = this.#idsOf(agent);
     if (gone.length === 0)
       throw new ApiError('node_not_found', `The group has no member of agent "${agent}".`);

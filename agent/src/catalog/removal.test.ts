@@ -4,7 +4,7 @@ import { removalProblem } from './removal.ts';
 
 /** `V` and `L`: voters and learners that are alive; `v` and `l`: that are silent. Numbered from 1. */
 const members = (text: string): ConsensusMember[] =>
-  [...text].map((kind, at) => ({
+  Array.from(text, (kind, at) => ({
     agent: `agent-${at}`,
     memberId: at + 1,
     address: 'h:1',

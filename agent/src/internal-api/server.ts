@@ -196,7 +196,10 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
         consensus.remove((await bodyOf(exchange, validateMember)).agent),
       ),
     },
-    [internalPaths.leave]: { POST: steer('have an agent leave', () => consensus.leave()) },
+    // Members can take each other out anyway; the one that is asked itself does not come back.
+    [internalPaths.leave]: {
+      POST: async ({ response }) => sendJson(response, 200, await consensus.leave()),
+    },
     [internalPaths.transfer]: {
       POST: steer('say who leads', async (exchange) =>
         consensus.transfer((await bodyOf(exchange, validateMember)).agent),

@@ -13,5 +13,6 @@ export const noPeers: Peers = {
   },
   show: (peerId) => Promise.reject(nobody(peerId)),
   admit: (peerId) => Promise.reject(nobody(peerId)),
+  leave: (peerId) => Promise.reject(nobody(peerId)),
   admitAt: (address) => Promise.reject(nobody(address)),
 };

@@ -31,6 +31,8 @@ export interface Peers {
   show(peerId: string, name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
   /** Asks a peer to take this agent into its group, or whether it still is in. @throws ApiError the peer's own, agent_unreachable */
   admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
-  /** The same of an agent that need not be known. @param address internal address, host:port */
+  /** Has a peer leave its group. @throws ApiError the peer's own, agent_unreachable */
+  leave(peerId: string, signal: AbortSignal): Promise<void>;
+  /** Asks for membership an agent that need not be known. @param address internal address, host:port */
   admitAt(address: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
 }

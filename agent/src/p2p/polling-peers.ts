@@ -340,6 +340,11 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       return value as ModelShow;
     },
     admit: async (peerId, request, signal) => admission(entryOf(peerId).link, request, signal, peerId),
+    leave: async (peerId, signal) => {
+      const body = Buffer.from('{}');
+      const call = { method: 'POST', path: internalPaths.leave, body, signal, expectedId: peerId } as const;
+      await entryOf(peerId).link.json(call, limits.admissionBytes);
+    },
     admitAt: async (address, request, signal) => {
       const link = linkTo(parsePeerAddress(address));
       try {

@@ -102,6 +102,7 @@ const newCluster = (setup: {
       return newShow(name);
     },
     admit: () => Promise.reject(new ApiError('not_a_member')),
+    leave: () => Promise.reject(new ApiError('not_a_member')),
     admitAt: () => Promise.reject(new ApiError('not_a_member')),
   };
   const engine: InferenceEngine = {

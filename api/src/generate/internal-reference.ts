@@ -65,7 +65,7 @@ const operations = [
   [
     'POST',
     internalPaths.leave,
-    'operator',
+    'agents, operator',
     'Has this agent leave the group and stay out until it is started again; answered once it is out',
   ],
   ['POST', internalPaths.transfer, 'operator', 'Has another member lead; answered once somebody else leads'],
