@@ -7,6 +7,7 @@ import {
   type Logger,
   type Registry,
 } from '@ollamamax/common';
+import { createMemberCaller } from './agents/member-caller.ts';
 import { createAgentObserver } from './agents/observer.ts';
 import { indexes, type Caches, type Node } from './caches.ts';
 import type { Claim, Pod, StatefulSet, StorageClass } from './cluster/objects.ts';
@@ -188,6 +189,15 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     monotonic: () => systemClock.monotonic(),
   });
+  const caller = createMemberCaller({
+    log: logger.child({ component: 'agents' }),
+    failpoints,
+    onEnd: (key) => {
+      observer.refresh(key);
+      clusterController.enqueue(key, reported);
+    },
+    monotonic: () => systemClock.monotonic(),
+  });
   const shared = { client: writer, caches, observer, events, failpoints, clock: systemClock } as const;
   const generationOf =
     (store: { get(key: string): KubeObject | undefined }) =>
@@ -199,6 +209,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     name: 'ollamacluster',
     reconcile: createClusterReconciler({
       ...shared,
+      caller,
       defaultImage: settings.agentImage,
       defaultPullPolicy: settings.agentImagePullPolicy,
       clusterDomain: settings.clusterDomain,
@@ -296,7 +307,12 @@ export const createOperator = (options: OperatorOptions): Operator => {
       { name: 'kube client', stop: () => client.close() },
       cachesComponent,
       { name: 'events', stop: (signal) => events.stop(signal) },
-      { name: 'agents', stop: () => observer.stop() },
+      {
+        name: 'agents',
+        stop: async () => {
+          await Promise.all([observer.stop(), caller.stop()]);
+        },
+      },
       leadership,
     ],
     {

@@ -22,7 +22,10 @@ export const clusterConditions = {
     reasons: {
       AllGood: { meaning: 'Everything asked for is there.' },
       NotAvailable: { meaning: 'No agent serves.', action: 'See Available and Degraded.' },
-      NoQuorum: { meaning: 'Fewer than half of the agents serve.', action: 'See QuorumReady and Degraded.' },
+      NoQuorum: {
+        meaning: 'The agents cannot agree on anything new; what is served goes on.',
+        action: 'See QuorumReady and Degraded.',
+      },
       StorageNotReady: { meaning: 'A volume is missing.', action: 'See StorageReady.' },
       Degraded: { meaning: 'Something needs attention.', action: 'See Degraded.' },
       Progressing: { meaning: 'A change is under way.', action: 'Wait; see Progressing.' },
@@ -40,10 +43,29 @@ export const clusterConditions = {
     },
   },
   QuorumReady: {
-    meaning: 'More than half of the agents are ready, so that the loss of one more is not the end.',
+    meaning:
+      'The agents can agree on changes: one leads, and more than half of those with a vote answer it. Of agents too old to say so: more than half are ready.',
     reasons: {
-      MajorityReady: { meaning: 'More than half of the agents are ready.' },
-      MajorityMissing: { meaning: 'Half of the agents or more are not ready.', action: 'See Degraded.' },
+      MajorityReady: { meaning: 'More than half of the voters are there, and one leads.' },
+      NotBegun: {
+        meaning: 'The agents have not begun to agree yet.',
+        action: 'Wait; the message says which agent is missing. See Degraded if it takes long.',
+      },
+      NoLeader: {
+        meaning: 'No agent leads, although enough voters answer.',
+        action:
+          'Wait a few seconds. If it stays so, check that agents reach each other at port 7000 (NetworkPolicies, certificates).',
+      },
+      MajorityMissing: {
+        meaning: 'Half of the voters or more do not answer. Nothing is repaired by itself here.',
+        action:
+          'Bring their pods and volumes back. When they are lost for good: docs/raft/operations.md, "ollamamax raft recover".',
+      },
+      AllVolumesLost: {
+        meaning: 'Every agent has come back with an empty volume: the group begins anew.',
+        action:
+          'Nothing: the operator gives the models again. Users and drains that were made by the API are gone, unless there is a backup.',
+      },
     },
   },
   StorageReady: {
@@ -84,10 +106,16 @@ export const clusterConditions = {
       Starting: { meaning: 'The first agents are starting.' },
       ScalingUp: { meaning: 'Agents are being added.' },
       ScalingDown: { meaning: 'Agents are being removed.' },
+      ScaleDownBlocked: {
+        meaning: 'Agents are to be removed, but that could cost the agents their majority, or none leads.',
+        action:
+          'Do what the message says, mostly: bring the silent agents back. Or set spec.replicas back to what it was.',
+      },
       RollingOut: { meaning: 'Agents are being restarted one by one with a new template.' },
       RolloutBlocked: {
-        meaning: 'The roll waits: an agent is not ready, or a model has no other ready copy.',
-        action: 'See Degraded and ModelsReady. Setting back what was changed also ends it.',
+        meaning:
+          'The roll waits: an agent is not ready, a model has no other ready copy, or the voters would lose their majority.',
+        action: 'See Degraded, ModelsReady and QuorumReady. Setting back what was changed also ends it.',
       },
       Restarting: { meaning: 'An agent is starting again.' },
     },
@@ -138,6 +166,21 @@ export const clusterConditions = {
       DesiredStateRefused: {
         meaning: 'An agent refuses what it is to bring about.',
         action: 'The message has its answer. Operator and agents may be of versions that do not fit.',
+      },
+      MemberRefused: {
+        meaning:
+          'The group of agents does not take the volume of an agent: it is an old one, or of another cluster.',
+        action:
+          'Mount the right volume, or move its folder "raft" away: the agent then joins as a new member.',
+      },
+      MemberLeft: {
+        meaning: 'An agent was asked by somebody to leave the group of agents, and stays out.',
+        action: '"ollamamax raft join" on it, or deleting its pod, lets it join again as a new member.',
+      },
+      MemberFailed: {
+        meaning: 'An agent cannot write or read what it has agreed to.',
+        action:
+          'The message has the answer of the disk. Make room, or delete claim and pod: it joins as a new member.',
       },
       NameConflict: {
         meaning: 'An object that the operator needs exists and belongs to somebody else.',
@@ -282,6 +325,9 @@ export const eventReasons = {
   RollingOut: 'Agents are being restarted; the message says why.',
   RolledOut: 'All agents run the new template.',
   Available: 'The cluster serves.',
+  GroupBegan: 'The agents have begun to agree on what the cluster serves.',
+  GroupLost: 'All agents have lost their volumes; they begin anew.',
+  GroupAdopted: 'The agents belong to another group than was known, as after "ollamamax raft recover".',
   Degraded: 'Something needs attention; the message says what.',
   Recovered: 'What needed attention does not any more.',
   ModelReady: 'Agents can serve the model.',

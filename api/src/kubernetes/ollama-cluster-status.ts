@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import type { Immutable } from '../immutable.ts';
 import { oneOf } from '../one-of.ts';
 import type { OllamaClusterSpec } from './ollama-cluster.ts';
-import { Condition, keyedList, type ObjectMeta } from './schema.ts';
+import { Condition, keyedList, plainList, type ObjectMeta } from './schema.ts';
 
 export const clusterPhases = [
   'Pending',
@@ -13,6 +13,8 @@ export const clusterPhases = [
   'Deleting',
 ] as const;
 export type ClusterPhase = (typeof clusterPhases)[number];
+
+const agentNameText = Type.String({ maxLength: 253, description: 'Name of an agent.' });
 
 export const OllamaClusterStatus = Type.Object(
   {
@@ -47,6 +49,27 @@ export const OllamaClusterStatus = Type.Object(
           hash: Type.String({ maxLength: 64, description: 'SHA-256 of its content.' }),
         },
         { description: 'What the agents were last given.' },
+      ),
+    ),
+    consensus: Type.Optional(
+      Type.Object(
+        {
+          clusterId: Type.String({
+            maxLength: 64,
+            description: 'Id of the group of agents that agree. Written here before any agent is told of it.',
+          }),
+          begun: Type.Boolean({ description: 'An agent has said that it is a member of it.' }),
+          leader: Type.Optional(
+            Type.String({ maxLength: 253, description: 'Agent that leads; absent while none does.' }),
+          ),
+          term: Type.Optional(Type.Integer({ minimum: 0, description: 'Counts the elections.' })),
+          voters: plainList(agentNameText, { maxItems: 100, description: 'Agents that have a vote.' }),
+          learners: plainList(agentNameText, {
+            maxItems: 100,
+            description: 'Agents that follow without a vote.',
+          }),
+        },
+        { description: 'What the agents have made out among themselves (Raft), as last heard.' },
       ),
     ),
     agents: Type.Optional(

@@ -19,16 +19,27 @@ export interface AgentAddress {
   readonly ip: string;
 }
 
+/** Something that one agent is asked to do about the members of its group. */
+export type MemberCall =
+  | { readonly kind: 'bootstrap'; readonly at: string; readonly clusterId: string }
+  | { readonly kind: 'leave'; readonly at: string }
+  /** `at`: any member, best the one that leads. */
+  | { readonly kind: 'remove' | 'transfer'; readonly at: string; readonly agent: string };
+
 /** Speaks to the internal API of the agents of one cluster, as its operator. */
 export interface AgentClient {
   /** @throws ApiError agent_unreachable, or what the agent answered */
   status(agent: AgentAddress): Promise<AgentStatus>;
   /** @throws ApiError agent_unreachable, stale_revision, or what the agent answered */
   push(agent: AgentAddress, state: DesiredState): Promise<void>;
+  /** @param agent the one that `call.at` names @throws ApiError agent_unreachable, or what the agent answered */
+  ask(agent: AgentAddress, call: MemberCall): Promise<void>;
   close(): void;
 }
 
 const timeoutMs = 4000;
+/** An agent answers once the members have agreed: it gives up by itself after 20 s. */
+const memberCallMs = 30_000;
 const maxAnswerBytes = 16 * 1024 * 1024;
 const validateStatus = compileValidator(AgentStatus);
 
@@ -50,6 +61,11 @@ const parse = (text: string): unknown => {
   } catch {
     return undefined;
   }
+};
+
+const bodyOf = (call: MemberCall): object => {
+  if (call.kind === 'bootstrap') return { clusterId: call.clusterId };
+  return call.kind === 'leave' ? {} : { agent: call.agent };
 };
 
 /** @param tls certificate of the operator and the authority of that cluster */
@@ -76,7 +92,13 @@ export const createAgentClient = (
     return made;
   };
 
-  const call = ({ name, ip }: AgentAddress, method: string, path: string, body?: unknown): Promise<string> =>
+  const call = (
+    { name, ip }: AgentAddress,
+    method: string,
+    path: string,
+    body?: unknown,
+    withinMs = timeoutMs,
+  ): Promise<string> =>
     new Promise((resolve, reject) => {
       const fail = (error: Error): void => {
         reject(
@@ -98,7 +120,7 @@ export const createAgentClient = (
             ? {}
             : { 'content-type': 'application/json', 'content-length': payload.length },
       });
-      const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+      const timer = setTimeout(() => sent.destroy(new Error(`no answer within ${withinMs} ms`)), withinMs);
       sent.once('close', () => clearTimeout(timer));
       sent.on('error', fail);
       sent.once('response', (response) => {
@@ -131,6 +153,9 @@ export const createAgentClient = (
     },
     push: async (agent, state) => {
       await call(agent, 'PUT', internalPaths.desiredState, state);
+    },
+    ask: async (agent, asked) => {
+      await call(agent, 'POST', internalPaths[asked.kind], bodyOf(asked), memberCallMs);
     },
     close: () => {
       for (const agent of agents.values()) agent.destroy();

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import {
   agentIdentity,
@@ -40,6 +41,8 @@ export class Authority {
   }
 }
 
+const consensusPath = '/internal/v1/consensus/';
+
 export interface Answer {
   readonly status: number;
   readonly body: string;
@@ -54,8 +57,14 @@ export class AgentServer {
   refuse: ApiError | Answer | undefined;
   /** Only where the desired state is given. */
   refusePush: ApiError | undefined;
+  /** Only where it is asked for something about the members; given before it answers. */
+  refuseCall: ApiError | undefined;
+  /** What it waits for before it answers to that. */
+  beforeCall: Promise<unknown> | undefined;
   /** Takes requests and says nothing. */
   mute = false;
+  /** What it was asked for about the members: the last part of the path, and the body. */
+  readonly calls: (readonly [string, unknown])[] = [];
   readonly pushed: DesiredState[] = [];
   asked = 0;
   readonly callers = new Set<string>();
@@ -92,6 +101,14 @@ export class AgentServer {
             this.pushed.push(state);
             this.status = { ...this.status, catalogRevision: state.revision };
             answer(200, '{}');
+          });
+        } else if (request.method === 'POST' && request.url?.startsWith(consensusPath) === true) {
+          const kind = request.url.slice(consensusPath.length);
+          void text(request).then(async (body) => {
+            this.calls.push([kind, JSON.parse(body)]);
+            await this.beforeCall;
+            if (this.refuseCall === undefined) answer(200, '{}');
+            else fail(this.refuseCall);
           });
         } else answer(404, '{}');
       },

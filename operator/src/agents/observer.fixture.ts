@@ -1,7 +1,8 @@
 import type { DesiredState } from '@ollamamax/api';
 import { silentLogger, type TlsMaterial } from '@ollamamax/common';
 import { AgentServer, eventually, type Authority } from './agent-server.fixture.ts';
-import { createAgentObserver, type AgentObserver, type AgentReport, type Watched } from './observer.ts';
+import { createAgentObserver, type AgentObserver } from './observer.ts';
+import type { AgentReport, Watched } from './report.ts';
 
 export const key = 'team/demo';
 export const busyMs = 20;

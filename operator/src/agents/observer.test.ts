@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { ApiError } from '@ollamamax/api';
+import { ApiError, type ConsensusStatus } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
-import { reportedModel } from '../cluster/agents.fixture.ts';
+import { memberOf, reportedModel } from '../cluster/agents.fixture.ts';
 import { Authority, eventually, type AgentServer } from './agent-server.fixture.ts';
 import { busyMs, createWorld, ipOf, isWell, key, stateOf, type World } from './observer.fixture.ts';
 
@@ -96,7 +96,7 @@ describe('problems', () => {
   test('one that has a newer revision is known to have it: the next one can be above', async () => {
     const world = await setUp();
     world.watch(stateOf(5));
-    await world.until(0, isWell, 'well');
+    await world.until(0, ({ status }) => status?.catalogRevision === 5, 'told');
     const [server] = world.servers;
     server!.refusePush = new ApiError('stale_revision', 'there is 9');
     server!.status = { ...server!.status, catalogRevision: 1, version: '9.9.9' };
@@ -158,8 +158,10 @@ describe('problems', () => {
 });
 
 describe('changes', () => {
-  const steady = async (): Promise<World> => {
+  const steady = async (consensus?: ConsensusStatus): Promise<World> => {
     const world = await setUp();
+    const [server] = world.servers;
+    if (consensus !== undefined) server!.status = { ...server!.status, consensus };
     world.watch(undefined);
     await world.until(0, isWell, 'well');
     await world.rounds(2);
@@ -168,13 +170,14 @@ describe('changes', () => {
   };
 
   test('figures that change with every answer are none', async () => {
-    const world = await steady();
+    const world = await steady(memberOf('demo-0'));
     const [server] = world.servers;
     for (let count = 1; count < 6; count += 1) {
       const { status } = server!;
       server!.status = {
         ...status,
         load: { ...status.load, requestsTotal: count, tokensPerSecond: count / 7 },
+        consensus: { ...memberOf('demo-0'), commitIndex: count, appliedIndex: count },
         resources: { ...status.resources, residentBytes: count },
       };
       await world.rounds(2);
@@ -188,6 +191,7 @@ describe('changes', () => {
     ['a revision', (server) => (server.status = { ...server.status, catalogRevision: 9 })],
     ['other content', (server) => (server.status = { ...server.status, catalogHash: 'a'.repeat(64) })],
     ['a model', (server) => (server.status = { ...server.status, models: [reportedModel('m:latest')] })],
+    ['a leader', (server) => (server.status = { ...server.status, consensus: memberOf('demo-0') })],
     ['a problem', (server) => (server.refuse = new ApiError('internal', 'x'))],
   ])('%s is one', async (_what, change) => {
     const world = await steady();

@@ -1,33 +1,17 @@
-import { isApiError, type AgentStatus, type DesiredState } from '@ollamamax/api';
-import type { Logger, TlsMaterial } from '@ollamamax/common';
+import { isApiError, type DesiredState, type ErrorCode } from '@ollamamax/api';
+import type { Logger } from '@ollamamax/common';
 import { createAgentClient, type AgentAddress, type AgentClient } from './agent-client.ts';
-
-/** What is known of one agent. */
-export interface AgentReport {
-  readonly name: string;
-  /** Its newest answer; kept while it does not answer. */
-  readonly status: AgentStatus | undefined;
-  /** Why it does not answer, or refuses what it was given; undefined when all is well. */
-  readonly problem: { readonly kind: 'unreachable' | 'refused'; readonly message: string } | undefined;
-  /** Milliseconds since it last answered, or since it was first asked. */
-  readonly silentMs: number;
-}
-
-/** The agents of a cluster and what they are to bring about. */
-export interface Watched {
-  /** Name of the cluster in certificates. */
-  readonly cluster: string;
-  readonly tls: TlsMaterial;
-  readonly agents: readonly AgentAddress[];
-  /** Undefined: only look. */
-  readonly wanted: DesiredState | undefined;
-}
+import { pushTargets } from './push-targets.ts';
+import type { AgentReport, Watched } from './report.ts';
+import { isMoving, visible } from './visible.ts';
 
 /** Asks agents how they are, and gives them what they are to bring about. Nothing of it goes through the API server. */
 export interface AgentObserver {
   /** From now on, or in another way than before. */
   watch(key: string, watched: Watched): void;
   forget(key: string): void;
+  /** Asks at once: something was done of which agents will tell. */
+  refresh(key: string): void;
   /** By name; only agents that were asked at least once. */
   reports(key: string): ReadonlyMap<string, AgentReport>;
   stop(): Promise<void>;
@@ -45,15 +29,13 @@ export interface AgentObserverOptions {
   readonly port?: number;
 }
 
-interface Known {
+interface Known extends Pick<AgentReport, 'status' | 'problem' | 'fresh'> {
   /** A pod of the same name at another address is another agent, which has not been silent yet. */
   readonly ip: string;
   /** Monotonic time of its last answer, before that of the first question. */
   readonly heardAt: number;
   /** Monotonic time of the last question. */
   readonly askedAt: number;
-  status: AgentStatus | undefined;
-  problem: AgentReport['problem'];
 }
 
 interface Entry {
@@ -69,37 +51,16 @@ interface Entry {
 /** An agent that has been silent for so long is not merely starting. */
 const awayAfterMs = 30_000;
 
-/** Everything but figures that change with every answer. */
-const visible = (known: Known): string => {
-  const { status, problem } = known;
-  return JSON.stringify([
-    problem,
-    status?.phase,
-    status?.version,
-    status?.catalogRevision,
-    status?.catalogHash,
-    status?.models.map(({ name, state, digest, sizeBytes, completedBytes, error, resident }) => [
-      name,
-      state,
-      digest,
-      error,
-      resident?.state,
-      sizeBytes === 0 ? 0 : Math.floor((completedBytes * 100) / sizeBytes),
-    ]),
-  ]);
-};
-
-const isMoving = ({ wanted, agents }: Watched, known: ReadonlyMap<string, Known>): boolean =>
-  agents.some(({ name }) => {
-    const one = known.get(name);
-    return (
-      one?.status === undefined ||
-      one.problem !== undefined ||
-      one.status.phase !== 'ready' ||
-      (wanted !== undefined && one.status.catalogRevision !== wanted.revision) ||
-      one.status.models.some(({ state }) => state !== 'ready')
-    );
-  });
+/** What was pushed has not been agreed on yet, and is pushed again: no word about what it says. */
+const waiting: ReadonlySet<ErrorCode> = new Set([
+  'no_leader',
+  'not_a_member',
+  'outcome_unknown',
+  'deadline_exceeded',
+  'agent_draining',
+  // It has just answered: it takes its time to agree.
+  'agent_unreachable',
+]);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -109,7 +70,7 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
   let stopped = false;
 
   const ask = async (entry: Entry, agent: AgentAddress): Promise<void> => {
-    const { client, watched } = entry;
+    const { client } = entry;
     const { ip } = agent;
     const earlier = entry.known.get(agent.name);
     const before = earlier?.ip === ip ? earlier : undefined;
@@ -118,20 +79,22 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
     // One that has been away for a while is asked less often: connections that fail cost, too.
     const away = before?.problem?.kind === 'unreachable' && askedAt - heardAt > awayAfterMs;
     if (away && askedAt - before.askedAt < idleMs) return;
-    let status = before?.status;
     try {
-      status = await client.status(agent);
-      const { wanted } = watched;
-      if (wanted !== undefined && status.catalogRevision < wanted.revision) {
-        await client.push(agent, wanted);
-        status = await client.status(agent);
-      }
-      entry.known.set(agent.name, { ip, status, problem: undefined, askedAt, heardAt: monotonic() });
+      const status = await client.status(agent);
+      entry.known.set(agent.name, {
+        ip,
+        status,
+        problem: undefined,
+        fresh: true,
+        askedAt,
+        heardAt: monotonic(),
+      });
     } catch (error) {
       const refused = isApiError(error) && error.code !== 'agent_unreachable';
       entry.known.set(agent.name, {
         ip,
-        status,
+        status: before?.status,
+        fresh: false,
         askedAt,
         problem: { kind: refused ? 'refused' : 'unreachable', message: messageOf(error) },
         heardAt: refused ? monotonic() : heardAt,
@@ -139,8 +102,28 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
     }
   };
 
+  /** Gives an agent the desired state; it has answered in this round. */
+  const push = async (entry: Entry, agent: AgentAddress, wanted: DesiredState): Promise<void> => {
+    const { client } = entry;
+    const told = (more: Partial<Known>): void => {
+      const known = entry.known.get(agent.name);
+      if (known?.ip === agent.ip) entry.known.set(agent.name, { ...known, ...more });
+    };
+    try {
+      await client.push(agent, wanted);
+      told({ status: await client.status(agent), heardAt: monotonic() });
+    } catch (error) {
+      if (isApiError(error) && waiting.has(error.code)) {
+        log.debug('The desired state is not agreed on yet', { agent: agent.name, error });
+        return;
+      }
+      told({ problem: { kind: 'refused', message: messageOf(error) } });
+    }
+  };
+
   const round = async (key: string, entry: Entry): Promise<void> => {
-    const { agents } = entry.watched;
+    const { agents, wanted, clusterId } = entry.watched;
+    const before = new Map(entry.known);
     const present = new Set(agents.map(({ name }) => name));
     let changed = false;
     for (const name of entry.known.keys())
@@ -148,14 +131,17 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
         entry.known.delete(name);
         changed = true;
       }
-    await Promise.all(
-      agents.map(async (agent) => {
-        const before = entry.known.get(agent.name);
-        await ask(entry, agent);
-        const after = entry.known.get(agent.name);
-        if (before === undefined || after === undefined || visible(before) !== visible(after)) changed = true;
-      }),
-    );
+    await Promise.all(agents.map((agent) => ask(entry, agent)));
+    if (wanted !== undefined) {
+      const targets = new Set(pushTargets(entry.known, wanted.revision, clusterId));
+      await Promise.all(
+        agents.filter(({ name }) => targets.has(name)).map((agent) => push(entry, agent, wanted)),
+      );
+    }
+    for (const { name } of agents) {
+      const [was, is] = [before.get(name), entry.known.get(name)];
+      if (was === undefined || is === undefined || visible(was) !== visible(is)) changed = true;
+    }
     if (changed && !stopped && entries.get(key) === entry) options.onChange(key);
   };
 
@@ -181,6 +167,13 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
       });
   };
 
+  const partsOf = ({ agents, wanted, clusterId, hurry }: Watched) => [
+    agents,
+    wanted?.revision,
+    clusterId,
+    hurry === true,
+  ];
+
   const materialOf = ({ tls, cluster }: Watched): string =>
     [cluster, tls.ca, tls.cert].map((part) => String(part)).join('\n');
 
@@ -204,9 +197,7 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
         run(key, entry);
         return;
       }
-      const same =
-        JSON.stringify([existing.watched.agents, existing.watched.wanted?.revision]) ===
-        JSON.stringify([watched.agents, watched.wanted?.revision]);
+      const same = JSON.stringify(partsOf(existing.watched)) === JSON.stringify(partsOf(watched));
       if (existing.material !== material) {
         existing.client.close();
         existing.client = createAgentClient(watched.cluster, watched.tls, port);
@@ -222,14 +213,20 @@ export const createAgentObserver = (options: AgentObserverOptions): AgentObserve
       clearTimeout(entry.timer);
       entry.client.close();
     },
+    refresh: (key) => {
+      const entry = entries.get(key);
+      if (entry !== undefined && !stopped) run(key, entry);
+    },
     reports: (key) => {
       const entry = entries.get(key);
       const now = monotonic();
       return new Map(
-        [...(entry?.known ?? [])].map(([name, { status, problem, heardAt }]): [string, AgentReport] => [
-          name,
-          { name, status, problem, silentMs: now - heardAt },
-        ]),
+        [...(entry?.known ?? [])].map(
+          ([name, { status, problem, fresh, heardAt }]): [string, AgentReport] => [
+            name,
+            { name, status, problem, fresh, silentMs: now - heardAt },
+          ],
+        ),
       );
     },
     stop: async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fieldManagers, type EventReason, type OllamaCluster } from '@ollamamax/api';
+import { agentName, fieldManagers, type EventReason, type OllamaCluster } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
 import type { Caches } from '../caches.ts';
 import type { Clock, KubeClient, KubeObject } from '../kube/index.ts';
@@ -11,10 +11,12 @@ import { credentialsOf, operatorIdentityOf } from './credentials.ts';
 import { namesOf, type DesiredInput } from './desired/child.ts';
 import { configHash, earlierConfigs } from './desired/config-map.ts';
 import { claimSize, statefulSet as statefulSetOf, templateHash } from './desired/stateful-set.ts';
-import { ordinalOf } from './objects.ts';
-import { unheardAgents, type Pass } from './pass.ts';
+import { ordinalOf, revisionLabel } from './objects.ts';
+import { absentAgents, letGo, readyMsOf, unheardAgents, type Pass } from './pass.ts';
 import { problemOf } from './pod-problems.ts';
-import { decideReplicas, decideRollout, type Rollout } from './rollout.ts';
+import { guardRoll, type Guard } from './roll-guard.ts';
+import { decideRollout, type Rollout } from './rollout.ts';
+import { decideScale, type ScaleDecision } from './scale-down.ts';
 import type { SecretKeeper } from './secret-keeper.ts';
 import type { StorageFacts } from './storage.ts';
 
@@ -37,8 +39,8 @@ export interface Progress {
   operator: TlsMaterial | undefined;
   /** Undefined while nothing is decided. */
   rollout: Rollout | undefined;
-  /** Agents there should be at this moment of a scale-down. */
-  replicasNow: number | undefined;
+  /** Agents there should be at this moment of a scale-down, and what it takes to have fewer. */
+  scale: ScaleDecision | undefined;
   /** Secrets that are needed. */
   secrets: readonly KubeObject[];
 }
@@ -66,8 +68,9 @@ export class Bringer {
     const { clock, secrets, writer, clusterDomain } = this.#options;
     const { cluster, statefulSet, context } = pass;
     const current = this.#currentReplicas(pass);
-    const replicas = this.#replicasOf(pass, current);
-    progress.replicasNow = replicas;
+    const scale = this.#scaleOf(pass, current);
+    const { replicas } = scale;
+    progress.scale = scale;
     const secretsNow = await secrets.read(cluster, context.signal);
     progress.operator = operatorIdentityOf(cluster, secretsNow);
     const needed = Math.max(replicas, current ?? 0);
@@ -108,7 +111,7 @@ export class Bringer {
       };
       return;
     }
-    progress.rollout = await this.#applyStatefulSet(pass, input, current);
+    progress.rollout = await this.#applyStatefulSet(pass, input, current, scale.call !== undefined);
   }
 
   #earlierConfigs({ cluster, statefulSet, pods }: Pass, hash: string): DesiredInput['earlierConfigs'] {
@@ -120,10 +123,15 @@ export class Bringer {
     return earlierConfigs(hash, live?.data ?? {}, statefulSet, pods);
   }
 
-  async #applyStatefulSet(pass: Pass, input: DesiredInput, current: number | undefined): Promise<Rollout> {
+  async #applyStatefulSet(
+    pass: Pass,
+    input: DesiredInput,
+    current: number | undefined,
+    removing: boolean,
+  ): Promise<Rollout> {
     const { cluster, statefulSet } = pass;
     const { replicas } = input;
-    const rollout = this.#rolloutOf(pass, templateHash(input), replicas);
+    const rollout = this.#rolloutOf(pass, templateHash(input), replicas, removing);
     const { object: applied } = await this.#options.writer.apply(
       pass,
       resources.statefulSet,
@@ -171,23 +179,60 @@ export class Bringer {
     return pods.length === 0 ? undefined : Math.max(...pods.map((pod) => ordinalOf(pod) ?? 0)) + 1;
   }
 
-  #replicasOf(pass: Pass, current: number | undefined): number {
-    const ordinals = new Map(pass.pods.map((pod) => [pod.metadata.name ?? '', ordinalOf(pod) ?? 0]));
+  #scaleOf(pass: Pass, current: number | undefined): ScaleDecision {
+    const { cluster, statefulSet, pods, group, reports } = pass;
+    const ordinals = new Map(pods.map((pod) => [pod.metadata.name ?? '', ordinalOf(pod) ?? 0]));
     const unheard = unheardAgents(pass);
-    return decideReplicas(
+    return decideScale({
       current,
-      pass.cluster.spec.replicas,
-      (below) =>
+      wanted: cluster.spec.replicas,
+      servedElsewhere: (below) =>
         unheard.length === 0 &&
         pass.plans.every(({ spec }) => {
           if (spec === undefined) return true;
-          const holders = holdersOf(spec.name, pass.reports, pass.readyAgents);
+          const holders = holdersOf(spec.name, reports, pass.readyAgents);
           return holders.length === 0 || holders.some((name) => (ordinals.get(name) ?? 0) < below);
         }),
-    );
+      agentOf: (ordinal) => agentName(cluster.metadata.name, ordinal),
+      group,
+      reports,
+      present: new Set(ordinals.keys()),
+      absent: absentAgents(pass),
+      letGo: letGo(pass),
+      settled:
+        statefulSet !== undefined &&
+        statefulSet.status?.observedGeneration === statefulSet.metadata.generation,
+    });
   }
 
-  #rolloutOf(pass: Pass, hash: string, replicas: number): Rollout {
+  #guardOf(pass: Pass, replicas: number, broken: ReadonlySet<string>, removing: boolean) {
+    const { pods, statefulSet, cluster } = pass;
+    const revision = statefulSet?.status?.updateRevision;
+    const namesOf = (isUpdated: boolean): readonly string[] =>
+      pods
+        .filter(({ metadata }) => (metadata.labels?.[revisionLabel] === revision) === isUpdated)
+        .map(({ metadata }) => metadata.name ?? '');
+    const [updated, old] = [namesOf(true), namesOf(false)];
+    const readyMs = readyMsOf(pass, this.#options.clock.now());
+    return (agent: string): Guard =>
+      guardRoll({
+        group: pass.group,
+        agent,
+        replicas,
+        isToGo: pods.some(
+          (pod) => pod.metadata.name === agent && (ordinalOf(pod) ?? 0) >= cluster.spec.replicas,
+        ),
+        updated,
+        broken: new Set(old.filter((name) => broken.has(name))),
+        absent: absentAgents(pass),
+        busy: removing || pass.calling || pods.some((pod) => (ordinalOf(pod) ?? 0) >= replicas),
+        ephemeral: cluster.spec.storage.ephemeral,
+        readyMs,
+        leaderlessMs: pass.leaderlessMs,
+      });
+  }
+
+  #rolloutOf(pass: Pass, hash: string, replicas: number, removing: boolean): Rollout {
     const nowMs = this.#options.clock.now();
     const broken = new Set(
       pass.pods
@@ -205,6 +250,7 @@ export class Bringer {
       pods: pass.pods,
       broken,
       unheard: unheardAgents(pass),
+      guard: this.#guardOf(pass, replicas, broken, removing),
       wouldLose: (agent) =>
         pass.plans.flatMap(({ spec }) => {
           if (spec === undefined) return [];

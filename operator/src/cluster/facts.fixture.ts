@@ -1,5 +1,6 @@
 import type { OllamaCluster, OllamaClusterStatus } from '@ollamamax/api';
 import { clusterOf, nowMs, podOf, type ClusterFields } from './cluster.fixture.ts';
+import { groupView } from './group-view.ts';
 import type { StatefulSet } from './objects.ts';
 import type { ClusterFacts } from './status.ts';
 
@@ -34,6 +35,11 @@ export const factsOf = (more: Partial<ClusterFacts> = {}): ClusterFacts => {
     pods: Array.from({ length: cluster.spec.replicas }, (_unused, ordinal) => podOf(ordinal)),
     podProblems: [],
     reports: new Map(),
+    group: groupView(cluster.status?.consensus, more.reports ?? new Map()),
+    step: { kind: 'none' },
+    consensus: cluster.status?.consensus,
+    leaderlessMs: 0,
+    scaleBlocked: undefined,
     storage: {
       condition: { status: 'True', reason: 'Bound', message: '3 volumes are bound.' },
       grow: [],

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { byName, reportOf, silent } from './agents.fixture.ts';
 import { unheardAgents } from './pass.ts';
 

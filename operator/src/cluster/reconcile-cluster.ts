@@ -6,6 +6,8 @@ import {
   type OllamaClusterStatus,
 } from '@ollamamax/api';
 import { contentHash, desiredContent } from '../agents/desired-state.ts';
+import type { MemberCall } from '../agents/agent-client.ts';
+import type { MemberCaller } from '../agents/member-caller.ts';
 import type { AgentObserver } from '../agents/observer.ts';
 import type { Caches } from '../caches.ts';
 import { isConflict, isKubeError, type Clock, type KubeClient } from '../kube/index.ts';
@@ -24,10 +26,12 @@ import { ChildWriter } from './child-writer.ts';
 import { ReferenceError } from './credentials.ts';
 import type { DesiredInput } from './desired/child.ts';
 import { imageOf } from './desired/pod-template.ts';
+import { addressesOf, GroupKeeper, type GroupPlan } from './group-keeper.ts';
 import { isReady } from './objects.ts';
 import { unheardAgents, type Pass } from './pass.ts';
 import { problemOf } from './pod-problems.ts';
 import { decideRevision } from './revision.ts';
+import type { Rollout } from './rollout.ts';
 import { gatherScope } from './scope.ts';
 import { SecretKeeper } from './secret-keeper.ts';
 import { clusterStatus } from './status.ts';
@@ -38,6 +42,7 @@ export interface ClusterReconcilerOptions {
   readonly client: KubeClient;
   readonly caches: Caches;
   readonly observer: AgentObserver;
+  readonly caller: MemberCaller;
   readonly events: EventRecorder;
   readonly failpoints: Failpoints;
   readonly clock: Clock;
@@ -60,6 +65,10 @@ const failureMs = 15_000;
 const waitingMs = 20_000;
 /** Agents that are yet to be heard are asked every second: this is for those that do not answer. */
 const unheardMs = 5_000;
+/** What was written down is acted upon next. */
+const writtenDownMs = 50;
+/** What waits for word from the agents is looked at again after that, should nobody say anything new. */
+const movingMs = 3000;
 /** So long is what an earlier cluster of the same name has left no conflict. */
 const leavingMs = 60_000;
 const leavingAgainMs = 1_000;
@@ -75,6 +84,22 @@ const failureOf = (error: unknown): Failure => {
   return { reason: 'ApplyFailed', message: unexpected.message.slice(0, 1000), error: unexpected };
 };
 
+/** What an agent is to be asked for, one thing at a time: that there is a group, who belongs to it, who leads. */
+const callOf = ({ step }: GroupPlan, { scale, rollout }: Progress): MemberCall | undefined => {
+  if (step.kind === 'bootstrap') return step;
+  return scale?.call ?? (rollout?.kind === 'blocked' ? rollout.call : undefined);
+};
+
+/** Whether something is under way that rests on what agents say. */
+const isMoving = ({ group, cluster }: Pass, { step }: GroupPlan, { scale, rollout }: Progress): boolean =>
+  step.kind !== 'none' ||
+  scale?.call !== undefined ||
+  (scale !== undefined && scale.replicas > cluster.spec.replicas) ||
+  (group.begun &&
+    (group.leader === undefined ||
+      group.leader.consensus.changing === true ||
+      (rollout !== undefined && rollout.kind !== 'settled')));
+
 /** Brings one OllamaCluster to what is asked for. */
 export const createClusterReconciler = (options: ClusterReconcilerOptions): Reconcile => {
   const { client, caches, observer, events, failpoints, clock } = options;
@@ -87,12 +112,14 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     resource: resources.cluster,
     fieldManager: fieldManagers.clusterStatus,
   });
+  const groups = new GroupKeeper({ clock, caller: options.caller });
   const uids = new Map<string, string>();
 
   const forget = (key: string): void => {
     const uid = uids.get(key);
     uids.delete(key);
     observer.forget(key);
+    groups.forget(key);
     if (uid === undefined) return;
     writer.forget(uid);
     secrets.forget(uid);
@@ -111,7 +138,10 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     decideRevision(
       hash,
       cluster.status?.desiredState,
-      [...reports.values()].flatMap(({ status }) => (status === undefined ? [] : [status])),
+      // Of one with the volume of another group its numbers say nothing here.
+      [...reports.values()].flatMap(({ status }) =>
+        status === undefined || status.consensus?.state === 'refused' ? [] : [status],
+      ),
     );
 
   /** Does what is to be done, and gives what stopped it. */
@@ -148,13 +178,20 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     const progress: Progress = {
       operator: undefined,
       rollout: undefined,
-      replicasNow: undefined,
+      scale: undefined,
       secrets: [],
     };
     let failure: Failure | undefined;
     if (paused) progress.operator = await bringer.identify(pass);
     else failure = await bringAbout(pass, storage, progress);
-    const { operator, rollout } = progress;
+    const { operator, rollout: judged, scale } = progress;
+    const plan = groups.plan(pass, paused || operator === undefined);
+    const call = callOf(plan, progress);
+    const complaint = groups.complaint(key, call);
+    const rollout: Rollout | undefined =
+      judged?.kind === 'blocked' && complaint !== undefined
+        ? { ...judged, why: `${judged.why}; ${complaint}` }
+        : judged;
     // What nobody would be told of must not get a number: nobody would ever have it.
     const desiredState =
       paused || operator === undefined
@@ -170,7 +207,12 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       reports: pass.reports,
       storage,
       rollout,
-      replicasNow: progress.replicasNow ?? cluster.spec.replicas,
+      replicasNow: scale?.replicas ?? cluster.spec.replicas,
+      scaleBlocked: scale?.blocked ?? (scale?.call === undefined ? undefined : complaint),
+      group: pass.group,
+      step: plan.step,
+      consensus: plan.consensus,
+      leaderlessMs: pass.leaderlessMs,
       models: unheard.length > 0 ? undefined : modelSummary(pass.plans, pass.reports, pass.readyAgents),
       failure,
       desiredState,
@@ -181,22 +223,24 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     if (!(await statuses.write(cluster, status, context.signal))) return {};
     for (const transition of clusterTransitions(cluster.status, status)) events.record(cluster, transition);
 
-    // After the status: a revision that was given away must never be given to other content.
-    if (operator !== undefined)
+    const moves = isMoving(pass, plan, progress);
+    // After the status: a revision that was given away must never be given to other content, nor an id be forgotten.
+    if (operator !== undefined) {
+      if (call !== undefined && !paused) groups.ask(pass, operator, call);
       observer.watch(key, {
         cluster: cluster.metadata.name,
         tls: operator,
-        agents: pass.pods.flatMap(({ metadata, status: of }) =>
-          of?.podIP === undefined || metadata.deletionTimestamp !== undefined
-            ? []
-            : [{ name: metadata.name ?? '', ip: of.podIP }],
-        ),
+        agents: addressesOf(pass),
+        clusterId: plan.consensus?.clusterId,
+        hurry: moves,
         wanted:
           paused || desiredState === undefined
             ? undefined
             : { revision: desiredState.revision, models: [...content.models], settings: content.settings },
       });
+    }
 
+    if (plan.step.kind === 'draw' || plan.step.kind === 'adopt') return { requeueAfterMs: writtenDownMs };
     if (failure?.error !== undefined) {
       if (isKubeError(failure.error) && failure.error.code >= 400 && failure.error.code < 500)
         return { requeueAfterMs: failureMs };
@@ -206,6 +250,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     if (rollout?.kind === 'settled' && pass.statefulSet !== undefined)
       await secrets.prune(pass, progress.secrets);
     if (unheard.length > 0) return { requeueAfterMs: unheardMs };
+    if (moves) return { requeueAfterMs: movingMs };
     const waiting = pass.pods.some((pod) => !isReady(pod));
     return { requeueAfterMs: waiting ? waitingMs : secretsMs };
   };
@@ -220,12 +265,15 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
     if (deletionTimestamp !== undefined) {
       // Garbage collection does the rest: everything belongs to it.
       observer.forget(key);
+      groups.forget(key);
       if (cluster.status !== undefined)
         await statuses.write(cluster, { ...cluster.status, phase: 'Deleting' }, context.signal);
       return undefined;
     }
     try {
-      return await reconcile({ ...gatherScope(caches, cluster), reports: observer.reports(key), context });
+      const reports = observer.reports(key);
+      const looked = groups.look(key, cluster, reports);
+      return await reconcile({ ...gatherScope(caches, cluster), reports, context, ...looked });
     } catch (error) {
       if (!isLeaving(error, cluster)) throw error;
       context.log.debug('Waits for what an earlier cluster has left', { error });

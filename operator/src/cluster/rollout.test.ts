@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { podOf } from './cluster.fixture.ts';
 import { templateHashAnnotation } from './desired/stateful-set.ts';
 import type { Pod, StatefulSet } from './objects.ts';
-import { decideReplicas, decideRollout, type Rollout, type RolloutInput } from './rollout.ts';
+import { decideRollout, type Rollout, type RolloutInput } from './rollout.ts';
 
 const setOf = (partition: number | undefined, more: { seen?: boolean; hash?: string } = {}): StatefulSet => {
   const { seen = true, hash = 'wanted' } = more;
@@ -41,6 +41,7 @@ const decide = (
     wouldLose: () => [],
     broken: new Set(),
     unheard: [],
+    guard: () => ({ kind: 'go' }),
     ...more,
   });
 
@@ -187,24 +188,32 @@ describe('decideRollout', () => {
   });
 });
 
-describe('decideReplicas', () => {
-  test.each<[string, number | undefined, number, boolean, number]>([
-    ['a new cluster', undefined, 3, false, 3],
-    ['no change', 3, 3, false, 3],
-    ['more, all at once', 1, 5, false, 5],
-    ['fewer, one at a time', 5, 2, true, 4],
-    ['the last step', 3, 2, true, 2],
-    ['fewer, while a model is nowhere else', 5, 2, false, 5],
-  ])('%s', (_what, current, wanted, elsewhere, expected) => {
-    expect(decideReplicas(current, wanted, () => elsewhere)).toBe(expected);
+describe('an agent that may be needed for a majority', () => {
+  const no = { kind: 'wait', why: 'the others need it' } as const;
+  const call = { kind: 'transfer', at: 'demo-2', agent: 'demo-0' } as const;
+
+  test.each(['OOO', 'OOo'])('is not started again: %s', (pods) => {
+    expect(decide(setOf(3), pods, { guard: () => no })).toEqual({
+      kind: 'blocked',
+      partition: 3,
+      updated: 0,
+      why: no.why,
+    });
   });
 
-  test('asks whether the models are on agents that stay in the end', () => {
-    const asked: number[] = [];
-    decideReplicas(5, 2, (below) => {
-      asked.push(below);
-      return true;
-    });
-    expect(asked).toEqual([2]);
+  test('has something done first', () => {
+    const guard = () => ({ kind: 'call', call, why: 'it leads' }) as const;
+    expect(decide(setOf(3), 'OOO', { guard })).toMatchObject({ kind: 'blocked', why: 'it leads', call });
+  });
+
+  test.each([
+    ['others are not ready', 'OoO'],
+    ['it has gone already', 'OO-'],
+    ['it has the new template', 'OON'],
+  ])('is not asked about when %s', (_what, pods) => {
+    const guard = () => {
+      throw new Error('asked');
+    };
+    expect(decide(setOf(3), pods, { guard }).kind).toBeDefined();
   });
 });

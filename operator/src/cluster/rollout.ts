@@ -1,5 +1,7 @@
 import { ordinalOf, isReady, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
 import { templateHashAnnotation } from './desired/stateful-set.ts';
+import type { Guard } from './roll-guard.ts';
+import type { MemberCall } from '../agents/agent-client.ts';
 
 export interface RolloutInput {
   readonly statefulSet: StatefulSet | undefined;
@@ -16,22 +18,32 @@ export interface RolloutInput {
   readonly unheard: readonly string[];
   /** Pods that do not get ready by waiting. Of those with the old template a new one may be the cure. */
   readonly broken: ReadonlySet<string>;
+  /** Whether those who agree on the state of the cluster can spare an agent. */
+  readonly guard: (agent: string) => Guard;
 }
 
 export type Rollout =
   | { readonly kind: 'settled'; readonly partition: number }
   /** Pods from that ordinal on get the new template. */
   | { readonly kind: 'rolling'; readonly partition: number; readonly updated: number }
-  | { readonly kind: 'blocked'; readonly partition: number; readonly updated: number; readonly why: string };
+  | {
+      readonly kind: 'blocked';
+      readonly partition: number;
+      readonly updated: number;
+      readonly why: string;
+      /** What an agent is asked for so that it goes on. */
+      readonly call?: MemberCall;
+    };
 
 /**
  * How far a new template may go. One agent is replaced at a time, the highest ordinal first, and the next only when
  * all others serve and none of the models that are served would be served by nobody. An agent that does not serve is
  * replaced before that: there is nothing to lose. Nor does the roll wait for a broken one that has the old template:
- * it would wait for ever, for pods can only be replaced from the highest ordinal down.
+ * it would wait for ever, for pods can only be replaced from the highest ordinal down. Nobody goes who is needed for a
+ * majority.
  */
 export const decideRollout = (input: RolloutInput): Rollout => {
-  const { statefulSet, templateHash, replicas, pods, wouldLose, broken, unheard } = input;
+  const { statefulSet, templateHash, replicas, pods, wouldLose, broken, unheard, guard } = input;
   if (statefulSet === undefined)
     // Of one that is made anew for pods that are there nobody is restarted.
     return pods.length === 0
@@ -63,8 +75,15 @@ export const decideRollout = (input: RolloutInput): Rollout => {
   }
   const next = partition - 1;
   const pod = byOrdinal.get(next);
-  if (pod === undefined || isUpdated(pod) || !isReady(pod))
-    return { kind: 'rolling', partition: next, updated };
+  if (pod === undefined || isUpdated(pod)) return { kind: 'rolling', partition: next, updated };
+  const agent = pod.metadata.name ?? '';
+  const taken = (): Rollout => {
+    const judged = guard(agent);
+    if (judged.kind === 'go') return { kind: 'rolling', partition: next, updated };
+    const blocked = { kind: 'blocked', partition, updated, why: judged.why } as const;
+    return judged.kind === 'call' ? { ...blocked, call: judged.call } : blocked;
+  };
+  if (!isReady(pod)) return taken();
   const unready = ordinals.filter((ordinal) => {
     const other = byOrdinal.get(ordinal);
     if (ordinal === next || (other !== undefined && isReady(other))) return false;
@@ -74,21 +93,7 @@ export const decideRollout = (input: RolloutInput): Rollout => {
     return stay(`the agent with ordinal ${unready.join(', ')} is not ready`);
   if (unheard.length > 0)
     return stay(`nobody knows yet what ${unheard.join(', ')} ${unheard.length === 1 ? 'serves' : 'serve'}`);
-  const lost = wouldLose(pod.metadata.name ?? '');
+  const lost = wouldLose(agent);
   if (lost.length > 0) return stay(`nobody else serves ${lost.join(', ')} yet`);
-  return { kind: 'rolling', partition: next, updated };
-};
-
-/**
- * How many agents there should be now. More at once; fewer one by one, each only when what it serves is served by one
- * that stays.
- * @param servedElsewhere whether every model served now is ready on an agent below that ordinal
- */
-export const decideReplicas = (
-  current: number | undefined,
-  wanted: number,
-  servedElsewhere: (below: number) => boolean,
-): number => {
-  if (current === undefined || wanted >= current) return wanted;
-  return servedElsewhere(wanted) ? current - 1 : current;
+  return taken();
 };

@@ -1,6 +1,7 @@
 import { podOf } from './cluster.fixture.ts';
 import { templateHashAnnotation } from './desired/stateful-set.ts';
 import { isReady, ordinalOf, type Pod, type StatefulSet } from './objects.ts';
+import type { Guard } from './roll-guard.ts';
 import { decideRollout, type Rollout } from './rollout.ts';
 
 interface Agent {
@@ -27,6 +28,8 @@ export class StatefulSetModel {
   works: (revision: string, ordinal: number) => boolean;
   readonly agents = new Map<number, Agent>();
   readonly holders: Map<string, Set<number>>;
+  /** Whether an agent can be spared, by its name. */
+  guard: (agent: string) => Guard = () => ({ kind: 'go' });
   /** Names of agents that the operator has not heard. */
   unheard: readonly string[] = [];
   partition = 0;
@@ -86,6 +89,13 @@ export class StatefulSetModel {
       .map(([model]) => model);
   }
 
+  /** One that does not get ready by waiting. */
+  isBroken(name: string): boolean {
+    const ordinal = Number(name.slice('demo-'.length));
+    const agent = this.agents.get(ordinal);
+    return agent !== undefined && !agent.ready && !this.works(agent.revision, ordinal);
+  }
+
   /** A pass of the operator. */
   operate(): Rollout {
     const decision = decideRollout({
@@ -94,11 +104,10 @@ export class StatefulSetModel {
       replicas: this.replicas,
       pods: this.pods,
       broken: new Set(
-        [...this.agents]
-          .filter(([ordinal, { ready, revision }]) => !ready && !this.works(revision, ordinal))
-          .map(([ordinal]) => `demo-${ordinal}`),
+        [...this.agents.keys()].map((ordinal) => `demo-${ordinal}`).filter((name) => this.isBroken(name)),
       ),
       unheard: this.unheard,
+      guard: this.guard,
       wouldLose: (agent) =>
         [...this.holders]
           .filter(([, list]) => {

@@ -6,21 +6,13 @@ import {
   type ClusterConditionType,
   type OllamaClusterStatus,
 } from '@ollamamax/api';
-import { byName, reportOf, silent } from './agents.fixture.ts';
+import { byName, memberOf, noMember, reportOf, silent } from './agents.fixture.ts';
+import { chances } from './chances.fixture.ts';
 import { clusterOf, nowMs, podOf, schemaWithoutExtensions } from './cluster.fixture.ts';
 import { factsOf, servedBefore } from './facts.fixture.ts';
 import { clusterStatus, type ClusterFacts } from './status.ts';
 
-/** Numbers from 0 up to 1 that are the same in every run. */
-const chances = (seed: number) => {
-  let state = seed;
-  return (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
+const group = { clusterId: 'group-1', begun: true, voters: ['demo-0', 'demo-1', 'demo-2'], learners: [] };
 
 /** Facts as they may come together in some moment. */
 const generated = (seed: number): ClusterFacts => {
@@ -51,7 +43,9 @@ const generated = (seed: number): ClusterFacts => {
       { replicas, ...(often(0.5) ? { tls: { managed: true } } : {}) },
       {
         generation: 1 + upTo(3),
-        ...(before === undefined ? {} : { status: before }),
+        ...(before === undefined
+          ? {}
+          : { status: { ...before, ...(often(0.5) ? { consensus: group } : {}) } }),
       },
     ),
     pods,
@@ -67,6 +61,10 @@ const generated = (seed: number): ClusterFacts => {
             reportOf(name, { problem }),
             silent(name, upTo(60_000)),
             silent(name, 1, { status: undefined }),
+            reportOf(name, { status: { consensus: memberOf(name, { leader: oneOf('demo-0', undefined) }) } }),
+            reportOf(name, {
+              status: { consensus: { ...noMember, state: oneOf('none', 'left', 'refused', 'failed') } },
+            }),
           ),
         ),
     ),
@@ -85,6 +83,13 @@ const generated = (seed: number): ClusterFacts => {
       undefined,
     ),
     replicasNow: replicas + upTo(1),
+    scaleBlocked: oneOf(undefined, 's'),
+    step: oneOf(
+      { kind: 'none' } as const,
+      { kind: 'wait', why: 'w' } as const,
+      { kind: 'draw', why: 'lost' } as const,
+    ),
+    leaderlessMs: upTo(20_000),
     models: often(0.2) ? undefined : { total: 3, ready: upTo(3), failed: upTo(1) },
     failure: often(0.2) ? { reason: 'ApplyFailed', message: 'f' } : undefined,
     paused: often(0.1),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { clusterConditions, type OllamaClusterStatus } from '@ollamamax/api';
-import { byName, reportOf, silent } from './agents.fixture.ts';
-import { clusterOf, nowMs, podOf } from './cluster.fixture.ts';
+import { clusterConditions, type ConsensusStatus, type OllamaClusterStatus } from '@ollamamax/api';
+import { byName, noMember, reportOf, silent } from './agents.fixture.ts';
+import { clusterOf, nowMs } from './cluster.fixture.ts';
 import { factsOf, podsOf, servedBefore, servingCluster } from './facts.fixture.ts';
 import { clusterStatus, type ClusterFacts } from './status.ts';
 
@@ -15,6 +15,17 @@ const judge = (more: Partial<ClusterFacts>, type: string): readonly string[] => 
   const { status, reason, message } = conditionOf(clusterStatus(factsOf(more)), type);
   return [status, reason, message];
 };
+
+const saying = (name: string, state: ConsensusStatus['state'], problem?: string) =>
+  reportOf(name, {
+    status: {
+      consensus: {
+        ...noMember,
+        state,
+        ...(problem === undefined ? {} : { problem: { code: 'internal', message: problem } }),
+      },
+    },
+  });
 
 const oomed = { reason: 'OutOfMemory', message: 'demo-1: out of memory.' } as const;
 const stuck = { reason: 'Unschedulable', message: 'demo-2: no node fits: 0/1 nodes are available' } as const;
@@ -147,6 +158,16 @@ describe('conditions', () => {
         '1 of 3 agents have the new template; the agent with ordinal 2 is not ready.',
       ],
     ],
+    [
+      'a scale-down that could cost the majority',
+      {
+        cluster: servingCluster({ replicas: 1 }),
+        replicasNow: 3,
+        scaleBlocked: 'no agent leads',
+        pods: podsOf('Rrr'),
+      },
+      ['True', 'ScaleDownBlocked', '3 agents are to become 1; no agent leads.'],
+    ],
     ['a restart', { pods: podsOf('RrR') }, ['True', 'Restarting', '2 of 3 agents are ready.']],
   ])('Progressing: %s', (_what, more, expected) => {
     expect(judge(more, 'Progressing')).toEqual(expected);
@@ -174,6 +195,35 @@ describe('conditions', () => {
       'an agent that refuses',
       { reports: byName(reportOf('demo-1', { problem: { kind: 'refused', message: 'demo-1: no.' } })) },
       ['True', 'DesiredStateRefused', 'demo-1: no.'],
+    ],
+    [
+      'an agent whose volume the group does not take',
+      { reports: byName(saying('demo-1', 'refused', 'It is an old one.')) },
+      ['True', 'MemberRefused', 'demo-1: It is an old one.'],
+    ],
+    [
+      'an agent that cannot write, ready or not',
+      { pods: podsOf('RrR'), reports: byName(saying('demo-1', 'failed', 'ENOSPC')) },
+      ['True', 'MemberFailed', 'demo-1: ENOSPC'],
+    ],
+    [
+      'an agent that does not say why',
+      { reports: byName(saying('demo-1', 'failed')) },
+      ['True', 'MemberFailed', 'demo-1: it does not say why.'],
+    ],
+    [
+      'an agent that has left',
+      { reports: byName(saying('demo-1', 'left')) },
+      [
+        'True',
+        'MemberLeft',
+        'demo-1: it has left the group of agents; kubectl delete pod demo-1 lets it join again.',
+      ],
+    ],
+    [
+      'an agent that has left because it is to go',
+      { reports: byName(saying('demo-2', 'left')), replicasNow: 4 },
+      ['False', 'AsExpected', 'Nothing needs attention.'],
     ],
     [
       'an agent that is silent for half a minute',
@@ -308,89 +358,4 @@ test.each<[string, Partial<ClusterFacts>]>([
   ['Paused', { paused: true, podProblems: [oomed] }],
 ])('phase %s: %j', (phase, more) => {
   expect(clusterStatus(factsOf(more)).phase).toBe(phase);
-});
-
-describe('observedGeneration', () => {
-  const failure = { reason: 'ApplyFailed', message: 'no' } as const;
-  test.each<[string, OllamaClusterStatus | undefined, Partial<ClusterFacts>, number | undefined]>([
-    ['moves when a pass has come to its end', { observedGeneration: 1 }, {}, 4],
-    ['is the first one', undefined, {}, 4],
-    ['stays when the pass was stopped', { observedGeneration: 1 }, { failure }, 1],
-    ['stays away when the first pass was stopped', undefined, { failure }, undefined],
-    ['stays while nothing is done', { observedGeneration: 1 }, { paused: true }, 1],
-  ])('%s', (_what, before, more, expected) => {
-    const cluster = clusterOf({}, { generation: 4, ...(before === undefined ? {} : { status: before }) });
-    const status = clusterStatus(factsOf({ cluster, ...more }));
-    expect(status.observedGeneration).toBe(expected);
-    for (const condition of status.conditions ?? []) expect(condition.observedGeneration).toBe(4);
-  });
-
-  test('what stopped the pass is told until the next one gets through', () => {
-    const stopped = clusterStatus(factsOf({ failure }));
-    expect(stopped.lastError).toBe('no');
-    const next = clusterStatus(factsOf({ cluster: servingCluster({}, { status: stopped }) }));
-    expect(next).not.toHaveProperty('lastError');
-  });
-});
-
-describe('figures', () => {
-  test('count pods, those that are ready and those of the newest template', () => {
-    expect(clusterStatus(factsOf({ pods: podsOf('oRrd') }))).toMatchObject({
-      replicas: 4,
-      readyReplicas: 2,
-      updatedReplicas: 3,
-      selector: expect.stringContaining('app.kubernetes.io/instance=demo'),
-      image: 'registry.example/agent:1',
-      desiredState: { revision: 2, hash: 'h' },
-    });
-  });
-
-  test.each([
-    [{}, 'http://demo.team.svc:8080'],
-    [{ tls: { managed: true } }, 'https://demo.team.svc:8080'],
-    [{ ingress: { enabled: true, host: 'a.example' } }, 'http://a.example'],
-    [{ ingress: { enabled: true, host: 'a.example', tlsSecretName: 'cert' } }, 'https://a.example'],
-    [{ ingress: { enabled: false, host: 'a.example' } }, 'http://demo.team.svc:8080'],
-  ])('the endpoint is where clients go: %j', (spec, endpoint) => {
-    expect(clusterStatus(factsOf({ cluster: servingCluster(spec) })).endpoint).toBe(endpoint);
-  });
-});
-
-describe('agents', () => {
-  test('are told of one by one, by ordinal', () => {
-    const pods = [
-      podOf(11, { ready: false, node: undefined }),
-      podOf(10, { ready: false }),
-      podOf(2, { ready: false }),
-      podOf(1, { deleting: true }),
-      podOf(3),
-      podOf(0),
-    ];
-    const problem = { reason: 'CrashLoop', message: 'demo-10: it ends again and again.' } as const;
-    const reports = byName(
-      reportOf('demo-0', { status: { version: '1.2.3', catalogRevision: 5 } }),
-      silent('demo-3', 31_000),
-    );
-    expect(clusterStatus(factsOf({ pods, podProblems: [problem], reports })).agents).toEqual([
-      { name: 'demo-0', phase: 'Ready', node: 'node-0', version: '1.2.3', revision: 5 },
-      { name: 'demo-1', phase: 'Draining', node: 'node-1' },
-      { name: 'demo-2', phase: 'Starting', node: 'node-2' },
-      {
-        name: 'demo-3',
-        phase: 'Unreachable',
-        node: 'node-3',
-        version: '0.1.0',
-        revision: 2,
-        message: 'demo-3 does not answer.',
-      },
-      { name: 'demo-10', phase: 'Failed', node: 'node-10', message: 'demo-10: it ends again and again.' },
-      { name: 'demo-11', phase: 'Pending' },
-    ]);
-  });
-
-  test('one that has been silent for a moment is still what it was', () => {
-    const [agent] = clusterStatus(factsOf({ reports: byName(silent('demo-0', 29_000)) })).agents ?? [];
-    expect(agent).toMatchObject({ name: 'demo-0', phase: 'Ready', version: '0.1.0' });
-    expect(agent).not.toHaveProperty('message');
-  });
 });

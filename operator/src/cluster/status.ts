@@ -7,12 +7,15 @@ import {
   type OllamaCluster,
   type OllamaClusterStatus,
 } from '@ollamamax/api';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { mergeConditions, type Condition, type ConditionFacts } from '../runtime/index.ts';
 import { namesOf, selectorText } from './desired/child.ts';
 import { servesHttps } from './desired/config-map.ts';
-import { byOrdinal, isReady, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
+import type { GroupStep } from './group-step.ts';
+import type { GroupView } from './group-view.ts';
+import { byOrdinal, isReady, ordinalOf, revisionLabel, type Pod, type StatefulSet } from './objects.ts';
 import type { PodProblem } from './pod-problems.ts';
+import { judgeQuorum } from './quorum.ts';
 import type { Rollout } from './rollout.ts';
 import type { StorageFacts } from './storage.ts';
 
@@ -28,6 +31,14 @@ export interface ClusterFacts {
   readonly rollout: Rollout | undefined;
   /** Agents there should be at this moment of a scale-down. */
   readonly replicasNow: number;
+  /** Why a scale-down does not go on; undefined while it does. */
+  readonly scaleBlocked: string | undefined;
+  readonly group: GroupView;
+  readonly step: GroupStep;
+  /** What is written down of the group. */
+  readonly consensus: OllamaClusterStatus['consensus'];
+  /** Milliseconds without a leader. */
+  readonly leaderlessMs: number;
   /** Undefined while agents are yet to be heard: then it is as before. */
   readonly models: { readonly total: number; readonly ready: number; readonly failed: number } | undefined;
   /** What stopped the pass, if anything. */
@@ -52,8 +63,6 @@ const many = (count: number, noun: string): string => `${count} ${noun}${count =
 /** The verb that goes with a number. */
 const are = (count: number): string => (count === 1 ? 'is' : 'are');
 
-const quorumOf = (replicas: number): number => Math.floor(replicas / 2) + 1;
-
 const available = (facts: ClusterFacts, ready: number): Facts<'Available'> => {
   if (ready > 0)
     return {
@@ -67,22 +76,6 @@ const available = (facts: ClusterFacts, ready: number): Facts<'Available'> => {
     : { status: 'False', reason: 'Starting', message: 'No agent has become ready yet.' };
 };
 
-const quorum = ({ cluster }: ClusterFacts, ready: number): Facts<'QuorumReady'> => {
-  const { replicas } = cluster.spec;
-  const needed = quorumOf(replicas);
-  return ready >= needed
-    ? {
-        status: 'True',
-        reason: 'MajorityReady',
-        message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready; ${needed} ${needed === 1 ? 'makes' : 'make'} a majority.`,
-      }
-    : {
-        status: 'False',
-        reason: 'MajorityMissing',
-        message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready; ${needed} ${needed === 1 ? 'makes' : 'make'} a majority.`,
-      };
-};
-
 const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> => {
   const { cluster, statefulSet, rollout, replicasNow, pods } = facts;
   const { replicas } = cluster.spec;
@@ -94,6 +87,12 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
       status: 'True',
       reason: 'Starting',
       message: `${ready} of ${many(replicas, 'agent')} ${are(replicas)} ready.`,
+    };
+  if (facts.scaleBlocked !== undefined && replicasNow > replicas)
+    return {
+      status: 'True',
+      reason: 'ScaleDownBlocked',
+      message: `${many(replicasNow, 'agent')} ${are(replicasNow)} to become ${replicas}; ${facts.scaleBlocked}.`,
     };
   if (replicasNow > replicas || present > replicas)
     return {
@@ -133,7 +132,19 @@ const progressing = (facts: ClusterFacts, ready: number): Facts<'Progressing'> =
 
 const agentProblem = (facts: ClusterFacts): Facts<'Degraded'> | undefined => {
   for (const pod of [...facts.pods].sort(byOrdinal)) {
-    const report = facts.reports.get(pod.metadata.name ?? '');
+    const name = pod.metadata.name ?? '';
+    const report = facts.reports.get(name);
+    const consensus = facts.group.answers.get(name)?.consensus;
+    const message = `${name}: ${consensus?.problem?.message ?? 'it does not say why.'}`;
+    if (consensus?.state === 'refused') return { status: 'True', reason: 'MemberRefused', message };
+    if (consensus?.state === 'failed') return { status: 'True', reason: 'MemberFailed', message };
+    const isToStay = facts.rollout?.kind === 'settled' && facts.replicasNow === facts.cluster.spec.replicas;
+    if (consensus?.state === 'left' && isToStay && (ordinalOf(pod) ?? 0) < facts.replicasNow)
+      return {
+        status: 'True',
+        reason: 'MemberLeft',
+        message: `${name}: it has left the group of agents; kubectl delete pod ${name} lets it join again.`,
+      };
     if (!isReady(pod) || report?.problem === undefined) continue;
     if (report.problem.kind === 'refused')
       return { status: 'True', reason: 'DesiredStateRefused', message: report.problem.message };
@@ -266,7 +277,10 @@ export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
   });
   const parts = {
     Available: condition('Available', available(facts, ready)),
-    QuorumReady: condition('QuorumReady', quorum(facts, ready)),
+    QuorumReady: condition(
+      'QuorumReady',
+      judgeQuorum({ ...facts, ready, heard: facts.models !== undefined }),
+    ),
     StorageReady: condition('StorageReady', facts.storage.condition),
     ModelsReady: condition('ModelsReady', modelsReady(facts)),
     Progressing: condition('Progressing', progressing(facts, ready)),
@@ -311,6 +325,7 @@ export const clusterStatus = (facts: ClusterFacts): OllamaClusterStatus => {
     image: facts.image,
     ...(models === undefined ? {} : { models }),
     ...(facts.desiredState === undefined ? {} : { desiredState: facts.desiredState }),
+    ...(facts.consensus === undefined ? {} : { consensus: facts.consensus }),
     agents: agentsOf(facts) ?? [],
     ...(facts.failure === undefined ? {} : { lastError: facts.failure.message.slice(0, 4096) }),
   };

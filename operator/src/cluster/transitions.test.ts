@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { OllamaClusterStatus } from '@ollamamax/api';
-import { factsOf, podsOf } from './facts.fixture.ts';
+import { factsOf, podsOf, servedBefore, servingCluster } from './facts.fixture.ts';
+import { groupView } from './group-view.ts';
 import { clusterStatus, type ClusterFacts } from './status.ts';
 import { clusterTransitions, type Transition } from './transitions.ts';
 
@@ -62,5 +63,42 @@ describe('what needs attention', () => {
       { type: 'Normal', reason: 'Recovered', note: 'Nothing needs attention any more.' },
     ]);
     expect(reasons(clusterTransitions(undefined, statusOf()))).toEqual(['Available']);
+  });
+});
+
+describe('the group of agents', () => {
+  const group = (clusterId: string, begun: boolean) => ({ clusterId, begun, voters: [], learners: [] });
+  const none = statusOf({ consensus: undefined });
+  const drawn = statusOf({ consensus: group('a', false) });
+  const begun = statusOf({ consensus: group('a', true) });
+
+  test('begins, once', () => {
+    const note = 'The agents agree as group a.';
+    expect(told(none, drawn, begun, begun)).toEqual([{ type: 'Normal', reason: 'GroupBegan', note }]);
+  });
+
+  test('is lost with all volumes, and begins anew', () => {
+    const recorded = group('a', true);
+    const cluster = servingCluster({}, { status: { ...servedBefore(), consensus: recorded } });
+    const lost = statusOf({
+      cluster,
+      group: groupView(recorded, new Map()),
+      consensus: group('b', false),
+      step: { kind: 'draw', why: 'lost' },
+    });
+    expect(told(begun, lost)).toEqual([
+      { type: 'Warning', reason: 'GroupLost', note: expect.stringContaining('begin anew as b.') },
+    ]);
+    expect(reasons(told(lost, statusOf({ consensus: group('b', true) })))).toEqual(['GroupBegan']);
+  });
+
+  test('may be another one than was known', () => {
+    expect(told(begun, statusOf({ consensus: group('b', false) }))).toEqual([
+      {
+        type: 'Warning',
+        reason: 'GroupAdopted',
+        note: 'The agents belong to group b, not to a any more.',
+      },
+    ]);
   });
 });

@@ -36,6 +36,27 @@ export const clusterTransitions = (
   const allUpdated = replicas > 0 && updatedReplicas === replicas;
   if (rolls(was('Progressing')?.reason) && !rolls(is('Progressing')?.reason) && allUpdated)
     found.push({ type: 'Normal', reason: 'RolledOut', note: 'All agents run the new template.' });
+  const [group, earlier] = [after.consensus, before?.consensus];
+  if (group?.begun === true && (earlier?.begun !== true || earlier.clusterId !== group.clusterId))
+    found.push({
+      type: 'Normal',
+      reason: 'GroupBegan',
+      note: `The agents agree as group ${group.clusterId}.`,
+    });
+  if (earlier?.begun === true && group !== undefined && group.clusterId !== earlier.clusterId)
+    found.push(
+      is('QuorumReady')?.reason === 'AllVolumesLost'
+        ? {
+            type: 'Warning',
+            reason: 'GroupLost',
+            note: `All agents have lost their volumes: what was agreed on in group ${earlier.clusterId} is gone, but for what this cluster asks for. They begin anew as ${group.clusterId}.`,
+          }
+        : {
+            type: 'Warning',
+            reason: 'GroupAdopted',
+            note: `The agents belong to group ${group.clusterId}, not to ${earlier.clusterId} any more.`,
+          },
+    );
   if (became('Paused')) found.push({ type: 'Normal', reason: 'Paused', note: is('Paused')?.message ?? '' });
   return found;
 };

@@ -1,5 +1,5 @@
 import type { AgentStatus } from '@ollamamax/api';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { reportedModel, reportOf, silent } from '../cluster/agents.fixture.ts';
 
 /* What agents of the cluster `demo` say of the model `m`. */

@@ -1,4 +1,4 @@
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 
 /** Whether an agent said, when last heard, that it can serve a model. */
 const holdsReady = (report: AgentReport | undefined, model: string): boolean =>

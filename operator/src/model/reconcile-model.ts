@@ -7,7 +7,8 @@ import {
   type OllamaModelStatus,
 } from '@ollamamax/api';
 import { contentHash, desiredContent } from '../agents/desired-state.ts';
-import type { AgentObserver, AgentReport } from '../agents/observer.ts';
+import type { AgentObserver } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import type { Caches } from '../caches.ts';
 import { unheardAgents } from '../cluster/pass.ts';
 import { gatherScope } from '../cluster/scope.ts';
@@ -49,10 +50,12 @@ export const createModelReconciler = (options: ModelReconcilerOptions): Reconcil
     if (given?.hash !== contentHash(desiredContent(cluster, scope.plans))) return false;
     const reports = observer.reports(scope.key);
     if ([...scope.readyAgents].some((agent) => !reports.has(agent))) return false;
-    // Those that cannot be reached learn of it from the others when they come back.
+    // Those that cannot be reached, or belong to no group, learn of it from the others when they do.
     return [...reports.values()].every(
       ({ status, problem }) =>
-        problem?.kind === 'unreachable' || (status !== undefined && status.catalogRevision >= given.revision),
+        problem?.kind === 'unreachable' ||
+        (status !== undefined &&
+          (status.catalogRevision >= given.revision || (status.consensus?.state ?? 'member') !== 'member')),
     );
   };
 

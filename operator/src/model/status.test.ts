@@ -10,7 +10,7 @@ import {
   type OllamaModelStatus,
 } from '@ollamamax/api';
 import { planModels, type AgentPlace } from '../agents/desired-state.ts';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { byName, reportedModel, reportOf } from '../cluster/agents.fixture.ts';
 import { clusterOf, nowMs, schemaWithoutExtensions } from '../cluster/cluster.fixture.ts';
 import { failing, holding, mute } from './holding.fixture.ts';

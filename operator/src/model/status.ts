@@ -8,7 +8,7 @@ import {
   type OllamaModelStatus,
 } from '@ollamamax/api';
 import { clientName, type ModelPlan } from '../agents/desired-state.ts';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { mergeConditions, type Condition, type ConditionFacts } from '../runtime/index.ts';
 import { holdersOf } from './model-facts.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AgentStatus } from '@ollamamax/api';
 import { planModels } from '../agents/desired-state.ts';
-import type { AgentReport } from '../agents/observer.ts';
+import type { AgentReport } from '../agents/report.ts';
 import { byName, reportedModel, reportOf } from '../cluster/agents.fixture.ts';
 import { clusterOf } from '../cluster/cluster.fixture.ts';
 import { modelOf } from './model.fixture.ts';

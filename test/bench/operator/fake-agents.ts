@@ -2,13 +2,13 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { childNames, internalPaths, labels, ports, version } from '@ollamamax/api';
-import type { AgentStatus, DesiredState } from '@ollamamax/api';
+import { childNames, labels, ports } from '@ollamamax/api';
 import { createLogger, secureContextOptions } from '@ollamamax/common';
 import type { KubeObject } from '../../../operator/src/kube/index.ts';
 import { resources } from '../../../operator/src/resources.ts';
 import { createInformer } from '../../../operator/src/runtime/index.ts';
 import type { Informer } from '../../../operator/src/runtime/index.ts';
+import { FakeCluster } from './fake-cluster.ts';
 import type { Plane } from './plane.ts';
 
 interface Pod extends KubeObject {
@@ -22,6 +22,8 @@ interface Secret extends KubeObject {
 
 interface Agent {
   readonly uid: string | undefined;
+  /** Name of its cluster. */
+  readonly cluster: string;
   /** Undefined while its certificate is read. */
   server: Server | undefined;
 }
@@ -53,50 +55,28 @@ const runningAt = ({ spec }: Pod, ip: string): object => {
 /** As long as agents keep a connection of which nobody makes use. */
 const keepAliveMs = 30_000;
 
-/** What an agent says whose models are there as soon as it is told of them. */
-const statusOf = (id: string, cluster: string, state: DesiredState | undefined): AgentStatus => ({
-  id,
-  cluster,
-  version,
-  bootId: id,
-  startedAt: '2026-01-01T00:00:00.000Z',
-  phase: 'ready',
-  apiUrl: `http://${id}`,
-  catalogRevision: state?.revision ?? 0,
-  load: {
-    inFlight: 0,
-    queued: 0,
-    openStreams: 0,
-    requestsPerSecond: 0,
-    tokensPerSecond: 0,
-    requestsTotal: 0,
-    errorsTotal: 0,
-    tokensTotal: 0,
-  },
-  resources: { cpuCores: 2, memoryTotalBytes: 4e9, memoryAvailableBytes: 3e9, residentBytes: 2e8 },
-  models: (state?.models ?? []).map(({ name }) => ({
-    name,
-    state: 'ready',
-    digest: '0'.repeat(64),
-    sizeBytes: 1e9,
-    completedBytes: 1e9,
-  })),
-});
+export interface FakeAgentsOptions extends Pick<Plane, 'client' | 'namespace'> {
+  /** What they have agreed on outlives their pods; otherwise it goes with them. */
+  readonly keepVolumes?: boolean;
+  /** An agent begins or ends. */
+  readonly onChange?: (cluster: FakeCluster, agent: string) => void;
+}
 
 /**
  * Plays the kubelets of agents, and answers the operator as agents do: one whose agents are all silent would do other
  * things than one whose agents are well. Every pod has an address of this machine of its own.
  */
 export class FakeAgents {
-  readonly #plane: Plane;
+  readonly #options: FakeAgentsOptions;
+  readonly #clusters = new Map<string, FakeCluster>();
   readonly #pods: Informer<Pod>;
   readonly #agents = new Map<string, Agent>();
   /** Uids of pods that were started. */
   readonly #started = new Set<string | undefined>();
 
-  constructor(plane: Plane) {
-    const { client, namespace } = plane;
-    this.#plane = plane;
+  constructor(options: FakeAgentsOptions) {
+    const { client, namespace } = options;
+    this.#options = options;
     this.#pods = createInformer<Pod>({
       client,
       resource: resources.pod,
@@ -117,7 +97,7 @@ export class FakeAgents {
   }
 
   async #play(pod: Pod): Promise<void> {
-    const { client } = this.#plane;
+    const { client } = this.#options;
     const { name = '', namespace, uid, deletionTimestamp } = pod.metadata;
     if (deletionTimestamp !== undefined)
       await client.delete(resources.pod, { name, namespace }, { uid, gracePeriodSeconds: 0 });
@@ -127,6 +107,29 @@ export class FakeAgents {
       const patch = { metadata: { uid }, status: runningAt(pod, ip) };
       await client.mergePatch(resources.pod, { name, namespace }, patch, { subresource: 'status' });
     }
+  }
+
+  /** The agents of a cluster, by its name. */
+  cluster(name: string): FakeCluster {
+    const known = this.#clusters.get(name) ?? new FakeCluster(name);
+    this.#clusters.set(name, known);
+    return known;
+  }
+
+  /** It does not answer any more, although its pod goes on. */
+  silence(name: string): void {
+    const agent = this.#agents.get(name);
+    if (agent === undefined) return;
+    agent.server?.close();
+    agent.server?.closeAllConnections();
+    agent.server = undefined;
+    this.#tell(agent.cluster, name, (cluster) => cluster.end(name, false));
+  }
+
+  #tell(of: string, agent: string, what: (cluster: FakeCluster) => void): void {
+    const cluster = this.cluster(of);
+    what(cluster);
+    this.#options.onChange?.(cluster, agent);
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -142,12 +145,13 @@ export class FakeAgents {
     const ip = status?.podIP;
     if (ip === undefined || this.#agents.has(name)) return;
     const cluster = metadata.labels?.[labels.cluster] ?? '';
-    const agent: Agent = { uid: metadata.uid, server: undefined };
+    const agent: Agent = { uid: metadata.uid, cluster, server: undefined };
     this.#agents.set(name, agent);
     this.#serverOf(name, cluster).then(
       (server) => {
         if (this.#agents.get(name) !== agent) return;
         agent.server = server.listen({ host: ip, port: ports.internal });
+        this.#tell(cluster, name, (of) => of.start(name));
       },
       // The operator finds it silent, and the cluster does not get ready.
       () => this.#agents.delete(name),
@@ -155,7 +159,7 @@ export class FakeAgents {
   }
 
   async #serverOf(name: string, cluster: string): Promise<Server> {
-    const { client, namespace } = this.#plane;
+    const { client, namespace } = this.#options;
     const secret = { name: childNames(cluster).agentCertificates, namespace };
     const { data = {} } = await client.get<Secret>(resources.secret, secret);
     const pem = (key: string): Buffer => Buffer.from(data[key] ?? '', 'base64');
@@ -164,15 +168,11 @@ export class FakeAgents {
       cert: pem(`${name}.crt`),
       key: pem(`${name}.key`),
     });
-    let state: DesiredState | undefined;
+    const agents = this.cluster(cluster);
     const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       const body = await text(request);
-      if (request.method === 'PUT' && request.url === internalPaths.desiredState) {
-        state = JSON.parse(body) as DesiredState;
-        response.end('{}');
-      } else if (request.url === internalPaths.status) {
-        response.end(JSON.stringify(statusOf(name, cluster, state)));
-      } else response.writeHead(404).end();
+      const reply = agents.answer(name, request.method ?? '', request.url ?? '', body);
+      response.writeHead(reply.status).end(reply.body);
     };
     const server = createServer(
       { ...tls, requestCert: true, rejectUnauthorized: true },
@@ -185,9 +185,11 @@ export class FakeAgents {
   }
 
   #end(name: string): void {
-    const server = this.#agents.get(name)?.server;
+    const agent = this.#agents.get(name);
     this.#agents.delete(name);
-    server?.close();
-    server?.closeAllConnections();
+    if (agent?.server === undefined) return;
+    agent.server.close();
+    agent.server.closeAllConnections();
+    this.#tell(agent.cluster, name, (of) => of.end(name, this.#options.keepVolumes !== true));
   }
 }

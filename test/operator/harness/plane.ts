@@ -21,6 +21,8 @@ export interface Plane {
   /** kubectl as a user runs it. */
   kubectl(args: readonly string[], input?: string): Promise<Outcome>;
   operator(options?: Partial<OperatorOptions>): Promise<OperatorProcess>;
+  /** Ends the operators that still run as a power cut does. */
+  stopOperators(): Promise<void>;
   /** Ends the operators that still run, and the control plane. */
   stop(): Promise<void>;
 }
@@ -46,8 +48,11 @@ export const startPlane = async (): Promise<Plane> => {
         { input },
       ),
     );
+  const stopOperators = async (): Promise<void> => {
+    await Promise.all(operators.splice(0).map((operator) => operator.kill()));
+  };
   const stop = async (): Promise<void> => {
-    await Promise.all(operators.map((operator) => operator.kill()));
+    await stopOperators();
     objects.close();
     await control.stop();
   };
@@ -72,6 +77,7 @@ export const startPlane = async (): Promise<Plane> => {
         operators.push(operator);
         return operator;
       },
+      stopOperators,
       stop,
     };
   } catch (error) {

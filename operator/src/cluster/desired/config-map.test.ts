@@ -32,6 +32,7 @@ describe('the configuration of the agents', () => {
   });
 
   test('names the cluster and where its agents find each other', () => {
+    expect(configurationOf().listen).toMatchObject({ raft: ':7000', internal: ':9443' });
     expect(configurationOf().cluster).toEqual({
       name: 'demo',
       peersDns: 'demo-agents.team.svc.cluster.local:9443',

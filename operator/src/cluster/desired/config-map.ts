@@ -35,6 +35,7 @@ const nodeConfig = ({ cluster, clusterDomain }: DesiredInput): string => {
       dashboard: `:${ports.dashboard}`,
       metrics: `:${ports.metrics}`,
       internal: `:${ports.internal}`,
+      raft: `:${ports.raft}`,
     },
     ...(servesHttps(cluster)
       ? { tls: { certFile: `${paths.apiTls}/tls.crt`, keyFile: `${paths.apiTls}/tls.key` } }

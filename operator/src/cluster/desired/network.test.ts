@@ -38,7 +38,7 @@ describe('Services', () => {
         readonly targetPort: string;
       }[];
     const all = [...portsOf(headlessService(inputOf())), ...portsOf(clientService(inputOf()))];
-    expect(all.map(({ name }) => name)).toEqual(['internal', 'metrics', 'api', 'dashboard']);
+    expect(all.map(({ name }) => name)).toEqual(['internal', 'raft', 'metrics', 'api', 'dashboard']);
     for (const { port, targetPort } of all)
       expect(containerPorts).toContainEqual({ name: targetPort, containerPort: port, protocol: 'TCP' });
   });
@@ -182,6 +182,13 @@ describe('NetworkPolicy', () => {
     });
   });
 
+  test('lets agents of the cluster alone reach the port by which they agree', () => {
+    expect(wayTo(7000)).toEqual({
+      ports: [{ protocol: 'TCP', port: 7000 }],
+      from: [{ podSelector: { matchLabels: selectorLabels(clusterOf()) } }],
+    });
+  });
+
   test('lets everybody to the other ports, unless the spec says whom', () => {
     for (const port of [8080, 8081, 9090]) expect(wayTo(port)).not.toHaveProperty('from');
     const clients = [{ podSelector: {} }];
@@ -194,8 +201,8 @@ describe('NetworkPolicy', () => {
 
   test('an empty list lets nobody in', () => {
     const portsOf = (ways: readonly Way[]) => ways.flatMap(({ ports }) => ports.map(({ port }) => port));
-    expect(portsOf(waysOf({ clients: [] }))).toEqual([9090, 9443]);
-    expect(portsOf(waysOf({ monitoring: [] }))).toEqual([8080, 8081, 9443]);
+    expect(portsOf(waysOf({ clients: [] }))).toEqual([9090, 9443, 7000]);
+    expect(portsOf(waysOf({ monitoring: [] }))).toEqual([8080, 8081, 9443, 7000]);
   });
 
   test('opens no port that no container has', () => {

@@ -17,7 +17,7 @@ export const headlessService = ({ cluster }: DesiredInput): Child =>
       clusterIP: 'None',
       publishNotReadyAddresses: true,
       selector: selectorLabels(cluster),
-      ports: [port('internal'), port('metrics')],
+      ports: [port('internal'), port('raft'), port('metrics')],
     },
   });
 
@@ -116,6 +116,7 @@ export const networkPolicy = (input: DesiredInput): Child | undefined => {
         ...open(['api', 'dashboard'], clients),
         ...open(['metrics'], monitoring),
         { ports: tcp('internal'), from: [agents, operator] },
+        { ports: tcp('raft'), from: [agents] },
       ],
     },
   });

@@ -220,8 +220,8 @@ describe('mounts', () => {
 });
 
 describe('environment', () => {
-  const advertised = (spec: object): string | undefined =>
-    containerOf(templateFor(spec)).env.find(({ name }) => name === 'ADVERTISE_API')?.value;
+  const advertised = (spec: object, variable = 'ADVERTISE_API'): string | undefined =>
+    containerOf(templateFor(spec)).env.find(({ name }) => name === variable)?.value;
 
   test('an agent is who its pod is, and says where peers and clients find it', () => {
     expect(containerOf(templateOf()).env[0]).toMatchObject({
@@ -231,6 +231,10 @@ describe('environment', () => {
     expect(advertised({})).toBe('http://$(NODE_ID).demo-agents.team.svc:8080');
     expect(advertised({ tls: { managed: true } })).toMatch(/^https:/);
     expect(advertised({ tls: { secretName: 'mine' } })).toMatch(/^https:/);
+  });
+
+  test('others find its Raft by a name that stays while pods come and go', () => {
+    expect(advertised({}, 'ADVERTISE_RAFT')).toBe('$(NODE_ID).demo-agents.team.svc.cluster.local:7000');
   });
 
   test('further variables come after them', () => {

@@ -28,13 +28,15 @@ const resourcesOf = ({ cluster: { spec } }: DesiredInput): object => {
 };
 
 const environment = (input: DesiredInput): object[] => {
-  const { cluster } = input;
+  const { cluster, clusterDomain } = input;
   const { namespace } = cluster.metadata;
   const scheme = servesHttps(cluster) ? 'https' : 'http';
   const host = `$(NODE_ID).${namesOf(cluster).headlessService}.${namespace}.svc`;
   return [
     { name: 'NODE_ID', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
     { name: 'ADVERTISE_API', value: `${scheme}://${host}:${ports.api}` },
+    // Whole: it is looked up again with every connection, and stays while pods come and go.
+    { name: 'ADVERTISE_RAFT', value: `${host}.${clusterDomain}:${ports.raft}` },
     ...(cluster.spec.pod.env ?? []),
   ];
 };
@@ -175,6 +177,7 @@ export const podTemplate = (input: DesiredInput): Readonly<Record<string, unknow
             { name: 'dashboard', containerPort: ports.dashboard, protocol: 'TCP' },
             { name: 'metrics', containerPort: ports.metrics, protocol: 'TCP' },
             { name: 'internal', containerPort: ports.internal, protocol: 'TCP' },
+            { name: 'raft', containerPort: ports.raft, protocol: 'TCP' },
           ],
           resources: resourcesOf(input),
           securityContext: {
