@@ -1,5 +1,6 @@
 import type { Observed } from '../porcupine/judge.ts';
 import type { ProcessCluster } from './process-cluster.ts';
+import type { Ask } from './wire.ts';
 
 const keys = ['a', 'b', 'c'];
 const retryMs = 50;
@@ -59,7 +60,7 @@ export class Clients {
   async #ask(
     client: number,
     sequence: number,
-    op: Observed['op'],
+    op: Ask['op'],
     key: string,
     value: string,
   ): Promise<string | undefined> {

@@ -122,7 +122,7 @@ test('a disk that fails ends its member, which says why and acknowledged nothing
     const leader = of.member(await leaderOf(of));
     leader.order({ kind: 'brokenDisk' });
     await of.until('it ended', () => Promise.resolve(leader.alive ? undefined : true));
-    expect(leader.output).toMatch(/The log has failed while syncing .*input\/output error/);
+    expect(leader.output).toMatch(/The log has failed while writing .*input\/output error/);
     await clients.untilServed(served);
     leader.start();
     await of.untilReady();

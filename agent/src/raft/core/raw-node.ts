@@ -188,6 +188,12 @@ export class RawNode {
     step(this.#state, message('readIndex', this.#state.lead, { from: this.id, context: token }));
   }
 
+  /** Leads no longer, as when its quorum does not answer: another one is elected once it is silent. */
+  stepDown(): void {
+    const state = this.#state;
+    if (state.role === 'leader') state.becomeFollower(state.term, nobody);
+  }
+
   reportUnreachable(id: NodeId): void {
     if (this.#state.role === 'leader') reportUnreachable(this.#state, id);
   }

@@ -7,6 +7,8 @@ import { RawNode, type ProposeResult } from '../core/raw-node.ts';
 import type { AppendWork, ApplyWork } from '../core/ready.ts';
 import type { Status } from '../core/status.ts';
 import type { Entry, Index, NodeId, SoftState } from '../core/types.ts';
+import { CommitNotices } from './commit-notices.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { PendingProposals, type Outcome } from './pending-proposals.ts';
 import { PendingReads } from './pending-reads.ts';
 import { unwrapRequest, wrapRequest } from './request-id.ts';
@@ -60,6 +62,8 @@ export class Driver {
   readonly #node: RawNode;
   readonly #proposals: PendingProposals;
   readonly #reads: PendingReads;
+  readonly #notices = new CommitNotices();
+  readonly #disk: DiskWatch;
   #inbox: Message[] = [];
   #proposed: Uint8Array[] = [];
   #ticksDue = 0;
@@ -82,6 +86,7 @@ export class Driver {
     this.#newestSnapshot = newest?.index ?? 0;
     this.#node = new RawNode({ ...raft, applied: newest?.index ?? 0 }, log);
     this.#proposals = new PendingProposals(raft.id, raft.random(2 ** 32), limits.maxPendingProposals);
+    this.#disk = new DiskWatch(raft.electionTicks);
     this.#reads = new PendingReads(limits.readRetryTicks, limits.maxPendingReads);
   }
 
@@ -210,8 +215,9 @@ export class Driver {
     this.#ticksDue = 0;
     for (let tick = 0; tick < ticks; tick += 1) {
       this.#now += 1;
-      node.tick();
+      this.#tickNode();
     }
+    if (this.#stopped) return;
     if (ticks > 0) {
       this.#proposals.expire(this.#now);
       this.#reads.tick(this.#now);
@@ -219,8 +225,24 @@ export class Driver {
     const question = this.#reads.nextQuestion(this.#now);
     if (question !== undefined) node.readIndex(question);
     while (node.hasReady()) this.#handOut();
+    if (ticks > 0) this.#send(this.#notices.release());
     this.#reads.serve(node.applied);
     this.#maybeSnapshot(limits);
+  }
+
+  /**
+   * A member whose disk does not answer promises nothing, but could lead all the same, and no client would get an
+   * answer: it hands in its lead, and does not stand for election until the disk is back. It goes on answering
+   * heartbeats.
+   */
+  #tickNode(): void {
+    const disk = this.#disk.look(this.#now);
+    if (disk === 'well') this.#node.tick();
+    else this.#node.stepDown();
+    const { log } = this.#options;
+    if (disk !== 'hung' || log.giveUp === undefined || this.#stopped) return;
+    this.stop();
+    log.giveUp();
   }
 
   /** All at once: one append to each member, one sync on each disk. */
@@ -239,16 +261,33 @@ export class Driver {
 
   #handOut(): void {
     const { softState, messages, append, apply, readStates } = this.#node.ready();
-    if (softState !== undefined) this.#options.onRole?.(softState);
-    this.#send(messages);
+    if (softState !== undefined) {
+      this.#notices.clear();
+      this.#options.onRole?.(softState);
+    }
+    const leaving = this.#notices.pass(messages);
+    // Entries travel while they are written here. What else there is to say waits until who proposed is answered.
+    const isReplicating = leaving.some(({ entries }) => entries.length > 0);
+    if (isReplicating) this.#send(leaving);
     if (append !== undefined) {
       this.#newestSnapshot = append.snapshot?.index ?? this.#newestSnapshot;
+      let isHandingOut = true;
+      this.#disk.begin(this.#now);
       this.#options.log.append(append, () => {
-        this.#do(() => this.#appended(append));
+        // What need not be durable is done at once, and what it answers leaves within this turn.
+        if (isHandingOut) {
+          this.#appended(append);
+          return;
+        }
+        this.#guard(() => this.#appended(append));
+        // A follower has mostly said all that there is to say.
+        if (append.snapshot !== undefined || this.#node.hasReady()) this.#wake();
       });
+      isHandingOut = false;
     }
     for (const state of readStates) this.#reads.confirm(state);
-    if (apply !== undefined) this.#apply(apply);
+    const waiting = apply === undefined ? [] : this.#apply(apply);
+    this.#send([...(isReplicating ? [] : leaving), ...this.#notices.release(waiting)]);
   }
 
   #send(messages: readonly Message[]): void {
@@ -262,6 +301,7 @@ export class Driver {
   }
 
   #appended(work: AppendWork): void {
+    this.#disk.end();
     const { machine, snapshots } = this.#options;
     if (work.snapshot !== undefined) {
       const { index, config } = work.snapshot;
@@ -273,14 +313,23 @@ export class Driver {
     this.#send(work.messages);
   }
 
-  #apply(work: ApplyWork): void {
+  /** @returns the members that wait for it to be applied with them; undefined: all */
+  #apply(work: ApplyWork): Iterable<NodeId> | undefined {
+    const proposers = new Set<NodeId>();
+    let isForAll = false;
     for (const entry of work.entries) {
       this.#sinceSnapshot.entries += 1;
       this.#sinceSnapshot.bytes += entry.data.length;
-      if (entry.type === 'config') this.#applyConfig(entry);
-      else this.#applyNormal(entry);
+      if (entry.type === 'config') {
+        isForAll = true;
+        this.#applyConfig(entry);
+      } else {
+        const proposer = this.#applyNormal(entry);
+        if (proposer !== undefined) proposers.add(proposer);
+      }
     }
     this.#node.applyDone(work);
+    return isForAll ? undefined : proposers;
   }
 
   #applyConfig(entry: Entry): void {
@@ -294,11 +343,13 @@ export class Driver {
     }
   }
 
-  #applyNormal({ index, data }: Entry): void {
+  /** @returns the member that proposed it */
+  #applyNormal({ index, data }: Entry): NodeId | undefined {
     const request = unwrapRequest(data);
-    if (request === undefined) return;
+    if (request === undefined) return undefined;
     const result = this.#options.machine.apply(index, request.payload);
     this.#proposals.settle(request.id, () => ({ kind: 'applied', index, result }));
+    return request.id.node;
   }
 
   #maybeSnapshot({ snapshotBytes, snapshotEntries, keepEntries }: DriverLimits): void {

@@ -2,7 +2,9 @@ import type { Message } from '../core/message.ts';
 import type { Status } from '../core/status.ts';
 import { nobody, type Index, type NodeId, type SoftState } from '../core/types.ts';
 import type { SnapshotMessage } from '../codec/snapshot-codec.ts';
-import type { Peer, Transport } from '../transport/transport.ts';
+import type { WalStats } from '../storage/wal.ts';
+import type { TransportCounters } from '../transport/counters.ts';
+import type { LinkStatus, Peer, Transport } from '../transport/transport.ts';
 import { nextStep, type MemberHealth, type Step } from './autopilot.ts';
 import { Driver } from './driver.ts';
 import type { MemberSettings } from './member-settings.ts';
@@ -37,6 +39,12 @@ export interface MemberReport {
   readonly changing: boolean;
   /** Of the leader: why the next step cannot be made now. */
   readonly blocked: string | undefined;
+  /** For metrics, like all that follows: the log since it was opened. */
+  readonly log?: WalStats | undefined;
+  /** Messages, connections and snapshots since the start. */
+  readonly transport?: TransportCounters | undefined;
+  /** The connection to each other member. */
+  readonly links?: readonly LinkStatus[] | undefined;
 }
 
 const random = (below: number): number => Math.floor(Math.random() * below);
@@ -95,7 +103,18 @@ export class Member {
   }
 
   report(): MemberReport {
-    const status = this.#driver.status();
+    const { log, transport } = this.#options;
+    const counters = transport.counters;
+    return {
+      ...this.#reportLead(this.#driver.status()),
+      log: log.stats,
+      // A copy: they count on.
+      transport: counters === undefined ? undefined : { ...counters, refused: { ...counters.refused } },
+      links: transport.links?.(),
+    };
+  }
+
+  #reportLead(status: Status): Pick<MemberReport, 'status' | 'alive' | 'changing' | 'blocked'> {
     if (status.role !== 'leader') return { status, alive: [], changing: false, blocked: undefined };
     const { aliveTicks } = this.#options.settings.autopilot;
     const alive = [...status.progress.keys()].filter(

@@ -1,6 +1,7 @@
 import type { LogStorage } from '../core/log-storage.ts';
 import type { AppendWork } from '../core/ready.ts';
 import type { ConfState, Index, Snapshot } from '../core/types.ts';
+import type { WalStats } from '../storage/wal.ts';
 
 /** What the members agree on. Everything here is deterministic: the same entries give the same state everywhere. */
 export interface StateMachine {
@@ -19,12 +20,19 @@ export interface StateMachine {
 
 /** The log on disk. What a piece of work holds is durable once `done` is called; pieces are done in order. */
 export interface DurableLog extends LogStorage {
-  /** A piece whose write fails is never done, nor is any after it. */
+  /**
+   * A piece whose write fails is never done, nor is any after it. One that need not be durable may be done before the
+   * call returns.
+   */
   append(work: AppendWork, done: () => void): void;
   /** A snapshot of this member's own is durable: `snapshot()` answers it from then on. */
   recordSnapshot(snapshot: Snapshot, done: () => void): void;
   /** Entries up to that index are not needed any more; some of them may stay. */
   compact(index: Index, done: () => void): void;
+  /** The disk has not answered for too long: it fails as if that had reported an error. */
+  giveUp?(): void;
+  /** For metrics. */
+  readonly stats?: WalStats;
 }
 
 /** Snapshots on disk, by index. */

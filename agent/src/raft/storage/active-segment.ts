@@ -13,8 +13,6 @@ export interface ActiveSegmentState {
   readonly end: number;
   /** Crc of the record that ends there. */
   readonly seed: number;
-  /** All before this is durable. */
-  readonly syncedTo: number;
 }
 
 /** The segment that is written: where the next group goes, and its bytes. */
@@ -54,17 +52,13 @@ export class ActiveSegment {
       seed: previous.seed,
       summary,
     });
-    const active = new ActiveSegment(segment, identity, { end: 0, seed: crc, syncedTo: 0 });
+    const active = new ActiveSegment(segment, identity, { end: 0, seed: crc });
     active.#header = bytes;
     return active;
   }
 
   get state(): ActiveSegmentState {
     return this.#state;
-  }
-
-  get isSynced(): boolean {
-    return this.#state.syncedTo === this.#state.end;
   }
 
   /** Whether its header is not written yet. */
@@ -95,49 +89,23 @@ export class ActiveSegment {
     return this.#vouched;
   }
 
-  /**
-   * Writes the pieces as one group, syncs them if need be, and says when that is done.
-   * @param mustSync whether it has to be durable
-   */
-  write(
-    pieces: readonly Piece[],
-    mustSync: boolean,
-    done: (failed: { readonly operation: string; readonly error: Error } | undefined, group: Group) => void,
-  ): void {
-    const header = this.#header;
-    const headerBytes = header?.length ?? 0;
-    const { end, seed, syncedTo } = this.#state;
+  /** Writes the pieces as one group, and says when it is durable. All before it is. */
+  write(pieces: readonly Piece[], done: (error: Error | undefined, group: Group) => void): void {
+    const headerBytes = this.#header?.length ?? 0;
+    const { end, seed } = this.#state;
     this.#reserve(headerBytes + groupBytes(pieces));
-    this.#buffer.set(header ?? [], 0);
+    this.#buffer.set(this.#header ?? [], 0);
     const offset = end + headerBytes;
-    const place = { sequence: this.sequence, salt: this.#salt, offset, seed, syncedTo };
+    const place = { sequence: this.sequence, salt: this.#salt, offset, seed, syncedTo: end };
     const group = encodeGroup(this.#buffer, headerBytes, pieces, place);
-    const next = { end: offset + group.bytes, seed: group.seed, syncedTo };
-    const complete = (synced: boolean): void => {
-      this.#header = undefined;
-      this.#state = synced ? { ...next, syncedTo: next.end } : next;
-      this.#vouched = synced && syncedTo === end && group.bytes === syncPointBytes;
-      if (this.#buffer.length > keptBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(64 * 1024);
-      done(undefined, group);
-    };
-    this.file.write([this.#buffer.subarray(0, headerBytes + group.bytes)], end, (error) => {
-      if (error !== undefined) done({ operation: 'writing', error }, group);
-      // The segment before counts as whole because this header exists, and the next is prepared because it is durable.
-      else if (!mustSync && header === undefined) complete(false);
-      else
-        this.file.sync((failed) => {
-          if (failed === undefined) complete(true);
-          else done({ operation: 'syncing', error: failed }, group);
-        });
-    });
-  }
-
-  /** Makes durable what was written without being synced. */
-  sync(done: (error?: Error) => void): void {
-    const { end } = this.#state;
-    this.file.sync((error) => {
-      if (error === undefined) this.#state = { ...this.#state, syncedTo: end };
-      done(error);
+    this.file.writeDurably([this.#buffer.subarray(0, headerBytes + group.bytes)], end, (error) => {
+      if (error === undefined) {
+        this.#header = undefined;
+        this.#state = { end: offset + group.bytes, seed: group.seed };
+        this.#vouched = group.bytes === syncPointBytes;
+        if (this.#buffer.length > keptBufferBytes) this.#buffer = Buffer.allocUnsafeSlow(64 * 1024);
+      }
+      done(error, group);
     });
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeVfs } from './node-vfs.ts';
@@ -49,6 +49,16 @@ describe('a file of this machine', () => {
     await finished((done) => file.truncate(103, done));
     expect([file.size(), file.read(into, 100), into.toString('latin1', 0, 3)]).toEqual([103, 3, 'one']);
     file.close();
+  });
+
+  test('takes writes that are durable by themselves, also under another name', async () => {
+    const file = await created('c.tmp');
+    await finished((done) => file.writeDurably([Buffer.from('one')], 2, done));
+    await finished((done) => nodeVfs.rename(path('c.tmp'), path('c'), done));
+    await finished((done) => file.writeDurably([Buffer.from('two'), Buffer.from('three')], 4, done));
+    file.close();
+    expect(readFileSync(path('c'), 'latin1')).toBe('\0\0ontwothree');
+    expect(() => file.size()).toThrow(expect.objectContaining({ code: 'EBADF' }));
   });
 
   test('is renamed, listed, opened and removed', async () => {

@@ -26,6 +26,8 @@ export interface WalOptions extends Pick<WalParts, 'identity' | 'onFailure' | 'o
   readonly segmentBytes?: number;
   /** Of entries in memory, in bytes; 16 MiB when left out. */
   readonly cacheBytes?: number;
+  /** In milliseconds, to measure the disk; a monotonic clock when left out. */
+  readonly now?: () => number;
 }
 
 export type OpenedWal =
@@ -93,8 +95,7 @@ const begin = (options: WalOptions, config: ConfState, done: (opened: OpenedWal)
       summary: state.summary,
     });
     const steps = [
-      (next: Done) => segment.file.write([bytes], 0, next),
-      (next: Done) => segment.file.sync(next),
+      (next: Done) => segment.file.writeDurably([bytes], 0, next),
       (next: Done) => vfs.syncDirectory(dirname(directory), next),
     ];
     inTurn(steps, (failed) => {
@@ -103,7 +104,7 @@ const begin = (options: WalOptions, config: ConfState, done: (opened: OpenedWal)
         done({ error: asStorageError(failed, directory) });
         return;
       }
-      const tail = { end: bytes.length, seed: crc, syncedTo: bytes.length };
+      const tail = { end: bytes.length, seed: crc };
       const segments = new SegmentSet(vfs, [segment], []);
       done({ wal: assemble(options, state, segment, tail, segments) });
     });
@@ -144,7 +145,7 @@ const resuming = (
     }
     const active = { path: last.path, sequence: last.sequence, file, bytes: last.header.preallocated };
     const held = new SegmentSet(vfs, [...kept, active], leftovers);
-    done({ wal: assemble(options, state, active, { ...tail, syncedTo: tail.end }, held, prepared) });
+    done({ wal: assemble(options, state, active, tail, held, prepared) });
   };
   return () => inTurn(steps, end);
 };
@@ -174,6 +175,7 @@ const assemble = (
     segments,
     spare,
     cacheBytes: options.cacheBytes ?? cacheBytesDefault,
+    now: options.now ?? (() => performance.now()),
     onFailure,
     onTrouble,
   });

@@ -30,6 +30,7 @@ export interface Piece {
   readonly plans: readonly RecordPlan[];
   /** Of all its records. */
   readonly bytes: number;
+  /** Otherwise it may be lost, by a crash of this process as well. Never false for entries and snapshots. */
   readonly mustSync: boolean;
   /** Whether it replaces the log by a snapshot, before its entries. */
   readonly replacesLog: boolean;
@@ -115,7 +116,8 @@ export const pieceOfWork = (work: AppendWork, done: () => void): Piece => {
     ...entryPlans(entries),
     ...(hardState === undefined ? [] : [hardStatePlan(hardState)]),
   ];
-  return piece(plans, done, { mustSync: mustSync || replacesLog, replacesLog, entries });
+  const holdsMore = replacesLog || entries.length > 0;
+  return piece(plans, done, { mustSync: mustSync || holdsMore, replacesLog, entries });
 };
 
 /** Word of a snapshot of our own, beside which the log goes on. */

@@ -44,9 +44,14 @@ class Inode {
     for (const sector of this.dirty.keys()) if (sector * sectorBytes >= size) this.dirty.delete(sector);
   }
 
-  /** @returns what makes durable what is written now, and not what is written until it is called */
-  sync(): () => void {
-    const sectors = [...this.dirty].map(([sector, versions]) => ({ sector, count: versions.length }));
+  /**
+   * @param bytes at which place; all when left out
+   * @returns what makes durable what is written there now, and not what is written until it is called
+   */
+  sync(bytes = { from: 0, to: this.content.length }): () => void {
+    const sectors = [...this.dirty]
+      .filter(([sector]) => (sector + 1) * sectorBytes > bytes.from && sector * sectorBytes < bytes.to)
+      .map(([sector, versions]) => ({ sector, count: versions.length }));
     const size = this.content.length;
     return () => {
       for (const { sector, count } of sectors) {
@@ -109,6 +114,7 @@ export interface DiskOperation {
   readonly kind:
     | 'create'
     | 'write'
+    | 'writeDurably'
     | 'sync'
     | 'preallocate'
     | 'truncate'
@@ -127,7 +133,10 @@ export interface DiskOperation {
  */
 export class SimDisk implements Vfs {
   readonly trace: DiskOperation[] = [];
-  /** Makes an operation fail. Of a write that fails, the first half of the sectors is written. */
+  /**
+   * Makes an operation fail. Of a write that fails, the first half of the sectors is written; of a durable one either
+   * that, or all of it and then the sync fails.
+   */
   fault: (operation: DiskOperation) => Error | undefined = () => undefined;
   /** Called whenever a crash would find something else than before. */
   onChange: () => void = () => undefined;
@@ -314,14 +323,25 @@ export class SimDisk implements Vfs {
       into.set(bytes);
       return bytes.length;
     };
-    const write = (kind: 'write' | 'preallocate', bytes: Buffer, position: number, done: Done): void => {
+    const write = (
+      kind: 'write' | 'writeDurably' | 'preallocate',
+      bytes: Buffer,
+      position: number,
+      done: Done,
+    ): void => {
       use();
+      const syncFails = kind === 'writeDurably' && this.trace.length % 2 === 0;
+      let makeDurable = (): void => undefined;
       const failed = this.#begin(kind, path, (error) => {
         use();
+        if (error === undefined) makeDurable();
+        else if (syncFails) inode.lose();
         done(error);
       });
       const middle = Math.floor((position + bytes.length / 2) / sectorBytes) * sectorBytes;
-      inode.write(failed === undefined ? bytes : bytes.subarray(0, Math.max(middle - position, 0)), position);
+      const isWhole = failed === undefined || syncFails;
+      inode.write(isWhole ? bytes : bytes.subarray(0, Math.max(middle - position, 0)), position);
+      if (kind === 'writeDurably') makeDurable = inode.sync({ from: position, to: position + bytes.length });
       this.onChange();
     };
     return {
@@ -334,6 +354,7 @@ export class SimDisk implements Vfs {
         );
       },
       write: (chunks, position, done) => write('write', Buffer.concat(chunks), position, done),
+      writeDurably: (chunks, position, done) => write('writeDurably', Buffer.concat(chunks), position, done),
       sync: (done) => {
         const makeDurable = use().sync();
         this.#begin('sync', path, (error) => {

@@ -11,7 +11,7 @@ import type { VfsFile } from './vfs.ts';
  * it had never known it.
  *
  * What a crash can leave. At most one group of records is being written at a time, and only after what was written
- * before it is durable (or needs not be). Of a group, the disk may have any of its sectors and lack any others: a
+ * before it is durable. Of a group, the disk may have any of its sectors and lack any others: a
  * record may be whole although one before it is not. So "a bad record before a good one" alone proves nothing. What
  * lacks is as it was before: zeros, since the space is zeroed before it is written, also by recovery.
  *
@@ -25,7 +25,7 @@ import type { VfsFile } from './vfs.ts';
  * 3. A file that is shorter than it was preallocated.
  *
  * What proves nothing is dropped. That leaves one thing undetected: damage with zeros within the very last group. Any
- * later group, be it a commit index, proves that one too; closing the log writes a sync point for that purpose.
+ * later group proves that one too; closing the log writes a sync point for that purpose.
  */
 
 export const sectorBytes = 512;

@@ -4,11 +4,12 @@
  * promises, whose continuations no clock controls.
  *
  * What the log and the snapshots rely on, and no more than that:
- * - Data is durable once `sync` of its file succeeded, and a name once `syncDirectory` of its folder did. Until then
- *   a crash may lose any part of it, in any order.
+ * - Data is durable once `sync` of its file or its own `writeDurably` succeeded, and a name once `syncDirectory` of its
+ *   folder did. Until then a crash may lose any part of it, in any order.
  * - A sector of 512 bytes is written whole or not at all, and writing one never harms another (powersafe overwrite).
  * - A rename is seen whole or not at all.
- * - After a failed `sync` nothing is known of the data, whatever later calls say: the kernel marks the pages clean.
+ * - After a failed `sync` or `writeDurably` nothing is known of the data, whatever later calls say: the kernel marks the
+ *   pages clean.
  */
 
 /** Told once, never before the call that it was given to has returned. */
@@ -27,6 +28,8 @@ export interface VfsFile {
   ): void;
   /** Writes all of the chunks or fails; they must not change before it is done. */
   write(chunks: readonly Uint8Array[], position: number, done: Done): void;
+  /** As `write`, and makes durable these bytes, but none that were written before (O_DSYNC). */
+  writeDurably(chunks: readonly Uint8Array[], position: number, done: Done): void;
   /** Makes durable what was written before the call, and the size (fdatasync). */
   sync(done: Done): void;
   /** Fills an empty file with this many zeros that occupy space, so that later syncs need not allocate any. */

@@ -248,7 +248,9 @@ describe('damage that no sync point proves', () => {
       expect(story((header) => ({ ...header, summary: { ...header.summary, ...summary } }))).toMatchObject({
         message: expect.stringContaining('does not agree'),
       });
-    expect(story((header) => ({ ...header, seed: header.seed ^ 1 }))).toMatchObject({ code: 'wal_corrupt' });
+    expect(story((header) => ({ ...header, seed: (header.seed ^ 1) >>> 0 }))).toMatchObject({
+      code: 'wal_corrupt',
+    });
     expect(story((header) => ({ ...header, previousEnd: header.previousEnd - 8 }))).toMatchObject({
       code: 'wal_corrupt',
     });

@@ -23,25 +23,34 @@ export interface WalParts {
   readonly segments: SegmentSet;
   readonly spare: SpareSegment;
   readonly cacheBytes: number;
+  /** In milliseconds, to measure the disk. */
+  readonly now: () => number;
   /** Called once, when the log is over: nothing is acknowledged any more, and the member must stop. */
   readonly onFailure: (error: WalFailedError) => void;
   /** Called when something went wrong that the log can live with for now, such as no space for the next segment. */
   readonly onTrouble: (error: StorageError) => void;
 }
 
+/** For metrics; what counts up does so from when the log was opened. */
 export interface WalStats {
   readonly segments: number;
-  /** Bytes of records that wait for the disk, or are on their way. */
+  /** Bytes of records that wait for the disk, are on their way, or are held back until something else is written. */
   readonly queuedBytes: number;
+  /** Durable writes. */
   readonly syncs: number;
+  /** How long they took in all. */
+  readonly syncSeconds: number;
   readonly writtenBytes: number;
 }
 
 /**
  * The write-ahead log of a member: entries, hard state, and word of snapshots, in segments of one folder.
  *
- * Work is queued and written in groups: at most one group is on its way to the disk, with one write and one sync, and
- * what comes meanwhile makes up the next. Reads cover what was reported as done, no more and no less.
+ * Work is queued and written in groups: at most one group is on its way to the disk, with one durable write, and what
+ * comes meanwhile makes up the next. Reads cover what was reported as done, no more and no less.
+ *
+ * What need not be durable, word of a commit index, is done at once and held back until something else is written: a
+ * write of its own would be in the way of what comes next, and what it says can be learned again.
  *
  * What fails to be written or synced is never tried again: after a failed sync the kernel takes the pages for clean, so
  * that a second one would succeed without having written anything.
@@ -57,14 +66,19 @@ export class Wal implements LogStorage {
   readonly #cache: TailCache;
   #active: ActiveSegment;
   #queue: Piece[] = [];
+  /** What was said to be done without being written; it goes before what is written next. */
+  #held: Piece | undefined;
   #queuedBytes = 0;
   #syncs = 0;
+  #syncSeconds = 0;
   #writtenBytes = 0;
-  /** Whether a write or sync of the active segment is under way. */
+  /** Whether a write of the active segment is under way. */
   #busy = false;
   /** The last time that space was asked for there was none. */
   #isShortOfSpace = false;
   #failure: WalFailedError | undefined;
+  /** It was given up while the disk was busy. */
+  #isHung = false;
   #closing: (() => void) | undefined;
   #closed = false;
 
@@ -128,13 +142,15 @@ export class Wal implements LogStorage {
       segments: this.#parts.segments.count,
       queuedBytes: this.#queuedBytes,
       syncs: this.#syncs,
+      syncSeconds: this.#syncSeconds,
       writtenBytes: this.#writtenBytes,
     };
   }
 
   /**
    * Queues work. What waits here is bounded by what the core hands out before earlier work is done.
-   * @param done called in the order of the calls, once it is durable; never when the log has failed
+   * @param done called in the order of the calls, once it is durable; never when the log has failed. Possibly before
+   *   the call returns, for work that need not be durable
    * @throws RaftInvariantError for work that a correct core does not hand out; the member must stop
    */
   append(work: AppendWork, done: () => void): void {
@@ -169,7 +185,24 @@ export class Wal implements LogStorage {
   close(done: () => void): void {
     if (this.#closing !== undefined) throw new Error('the log is being closed already');
     this.#closing = done;
-    this.#next();
+    if (this.#isHung) this.#end(done);
+    else this.#next();
+  }
+
+  /**
+   * The disk has not answered for too long: the log has failed, as if that had reported an error. What it says later is
+   * told to nobody, and the files stay open, since it may be using them.
+   */
+  giveUp(): void {
+    this.#isHung = true;
+    this.#fail('writing', this.#active.path, new Error('the disk has not answered for too long'));
+    if (this.#closing !== undefined) this.#end(this.#closing);
+  }
+
+  #end(closed: () => void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closed();
   }
 
   #part(
@@ -204,31 +237,60 @@ export class Wal implements LogStorage {
   /** Begins what is next, unless something is under way. */
   #next(): void {
     if (this.#busy) return;
+    this.#holdBack();
     const [piece] = this.#queue;
     if (piece === undefined || this.#failure !== undefined) {
       if (this.#closing !== undefined) this.#finish(this.#closing);
-    } else if (this.#active.hasRoomFor([piece])) {
-      this.#write(this.#queue.splice(0, this.#active.groupSize(this.#queue)));
+    } else if (this.#active.hasRoomFor(this.#withHeld([piece]))) {
+      const pieces = this.#withHeld(this.#queue);
+      const group = pieces.slice(0, this.#active.groupSize(pieces));
+      this.#queue = pieces.slice(group.length);
+      this.#held = undefined;
+      this.#write(group);
     } else {
       this.#roll();
     }
   }
 
+  #withHeld(pieces: readonly Piece[]): Piece[] {
+    return this.#held === undefined ? [...pieces] : [this.#held, ...pieces];
+  }
+
+  /** Of what is next, says that it is done if it need not be durable; the newest of it speaks for all. */
+  #holdBack(): void {
+    // What is appended meanwhile goes behind it.
+    this.#busy = true;
+    try {
+      for (let [piece] = this.#queue; piece?.mustSync === false; [piece] = this.#queue) {
+        this.#queue.shift();
+        if (piece.plans.length > 0) {
+          this.#queuedBytes -= this.#held?.bytes ?? 0;
+          this.#held = { ...piece, done: () => undefined };
+        }
+        piece.done();
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
   #write(pieces: readonly Piece[]): void {
     const active = this.#active;
-    const mustSync = pieces.length === 0 || pieces.some((piece) => piece.mustSync);
+    const { now } = this.#parts;
+    const begin = now();
     this.#busy = true;
-    active.write(pieces, mustSync, (failed, group) => {
+    active.write(pieces, (error, group) => {
       this.#busy = false;
-      if (failed !== undefined) this.#fail(failed.operation, active.path, failed.error);
-      else this.#complete(group, mustSync);
+      this.#syncs += 1;
+      this.#syncSeconds += (now() - begin) / 1000;
+      if (error !== undefined) this.#fail('writing', active.path, error);
+      else this.#complete(group);
       this.#next();
     });
   }
 
-  #complete({ pieces, bytes }: Group, synced: boolean): void {
+  #complete({ pieces, bytes }: Group): void {
     this.#writtenBytes += bytes;
-    if (synced) this.#syncs += 1;
     // What is appended meanwhile goes into the next group, all of it.
     this.#busy = true;
     for (const { effects, entries, replacesLog, bytes: pieceBytes, done } of pieces) {
@@ -246,19 +308,9 @@ export class Wal implements LogStorage {
     if (!this.#isShortOfSpace) this.#prepareSpare();
   }
 
-  /** Goes on in the next segment. What is in this one must be durable before, since the next one vouches for it. */
+  /** Goes on in the next segment. All that is in this one is durable, which the next one vouches for. */
   #roll(): void {
     const active = this.#active;
-    if (!active.isSynced) {
-      this.#busy = true;
-      active.sync((error) => {
-        this.#busy = false;
-        this.#syncs += 1;
-        if (error !== undefined) this.#fail('syncing', active.path, error);
-        this.#next();
-      });
-      return;
-    }
     const { spare, identity, segments } = this.#parts;
     const segment = spare.take();
     if (segment === undefined) {
@@ -311,14 +363,17 @@ export class Wal implements LogStorage {
     if (this.#failure !== undefined) return;
     this.#failure = new WalFailedError(operation, path, error);
     this.#queue = [];
+    this.#held = undefined;
     this.#queuedBytes = 0;
     this.#parts.onFailure(this.#failure);
   }
 
   #finish(done: () => void): void {
     if (this.#closed) return;
-    if (this.#failure === undefined && !this.#active.isVouchedFor) {
-      this.#write([]);
+    if (this.#failure === undefined && (this.#held !== undefined || !this.#active.isVouchedFor)) {
+      const held = this.#withHeld([]);
+      this.#held = undefined;
+      this.#write(held);
       return;
     }
     this.#closed = true;

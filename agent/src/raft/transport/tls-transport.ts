@@ -14,7 +14,7 @@ import { PeerSender, type SenderContext } from './peer-sender.ts';
 import { Rotation } from './rotation.ts';
 import { SnapshotQueue } from './snapshot-queue.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
-import type { Peer, ReadChunk, SnapshotDone, Transport, TransportHandler } from './transport.ts';
+import type { LinkStatus, Peer, ReadChunk, SnapshotDone, Transport, TransportHandler } from './transport.ts';
 
 export interface TlsTransportOptions {
   readonly self: Self;
@@ -128,8 +128,7 @@ export class TlsTransport implements Transport {
     return this.#acceptor.address();
   }
 
-  /** For metrics: whether each member is connected, and how many bytes wait for it. */
-  links(): { readonly node: NodeId; readonly connected: boolean; readonly waitingBytes: number }[] {
+  links(): LinkStatus[] {
     return [...this.#senders].map(([node, { connected, waitingBytes }]) => ({
       node,
       connected,
@@ -157,6 +156,7 @@ export class TlsTransport implements Transport {
     this.#acceptor?.reconsider();
   }
 
+  /** Entries leave at once, before their sender goes on to write them itself; all else at the end of this turn. */
   send(messages: readonly Message[]): void {
     for (const message of messages) {
       const sender = this.#senders.get(message.to);
@@ -168,7 +168,8 @@ export class TlsTransport implements Transport {
         this.#touched.add(sender);
       }
     }
-    this.#flushLater();
+    if (messages.some(({ entries }) => entries.length > 0)) this.#flush();
+    if (this.#touched.size > 0 || this.#unreachable.size > 0) this.#flushLater();
   }
 
   resume(peer: NodeId): void {
@@ -218,13 +219,17 @@ export class TlsTransport implements Transport {
   #flushLater(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    queueMicrotask(this.#flush);
+    queueMicrotask(this.#endTurn);
   }
 
-  readonly #flush = (): void => {
-    this.#flushing = false;
+  #flush(): void {
     for (const sender of this.#touched) sender.flush();
     this.#touched.clear();
+  }
+
+  readonly #endTurn = (): void => {
+    this.#flushing = false;
+    this.#flush();
     if (this.#unreachable.size === 0) return;
     const unreachable = [...this.#unreachable];
     this.#unreachable.clear();

@@ -1,6 +1,7 @@
 import type { SnapshotMeta } from '../codec/snapshot-codec.ts';
 import type { Message } from '../core/message.ts';
 import type { NodeId } from '../core/types.ts';
+import type { TransportCounters } from './counters.ts';
 
 /** Another member and how to recognise it. */
 export interface Peer {
@@ -54,8 +55,19 @@ export interface TransportHandler {
   snapshotSink(peer: NodeId): SnapshotSink;
 }
 
+/** The connection that brings messages to another member. */
+export interface LinkStatus {
+  readonly node: NodeId;
+  readonly connected: boolean;
+  /** Bytes that wait for it. */
+  readonly waitingBytes: number;
+}
+
 /** Carries messages between members; real or simulated. */
 export interface Transport {
+  /** For metrics, where there are any. */
+  readonly counters?: TransportCounters;
+  links?(): readonly LinkStatus[];
   /** Takes messages and connections from now on. */
   start(handler: TransportHandler): Awaitable<void>;
   /**

@@ -99,7 +99,7 @@ const serve = (socket: TLSSocket): void => {
   let out: Buffer[] = [];
   const answer = (number: number, kind: number): void => {
     if (out.length === 0)
-      setImmediate(() => {
+      queueMicrotask(() => {
         const all = out;
         out = [];
         if (!socket.destroyed) socket.write(Buffer.concat(all));

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path/posix';
 import type { Chance } from './chance.ts';
 import type { Micros } from './clock.ts';
-import { Inode, type Loss } from './inode.ts';
+import { Inode, type CrashLoss, type Loss } from './inode.ts';
 
 export type { Loss } from './inode.ts';
 
@@ -45,6 +45,10 @@ const applyChange = (names: Map<string, Inode>, { removed, added }: NameChange):
 export class Disk {
   /** Whether anything ever befell it that makes operations fail. */
   wasFaulty = false;
+  /** Whether a sync has failed since the present process began. */
+  hasFailedSync = false;
+  /** Called once, when something has been written that is not durable yet. */
+  afterWrite: (() => void) | undefined;
   /** Mean time of a sync, in microseconds; other operations are faster. */
   latency: Micros;
   #faults: DiskFaults = soundDisk;
@@ -87,6 +91,12 @@ export class Disk {
 
   find(path: string): Inode | undefined {
     return this.#names.get(path);
+  }
+
+  written(): void {
+    const { afterWrite } = this;
+    this.afterWrite = undefined;
+    afterWrite?.();
   }
 
   create(path: string): Inode {
@@ -152,12 +162,14 @@ export class Disk {
   }
 
   /** The power fails: changes that were not synced are lost as chance will have it, contents and names alike. */
-  crash(loss: Loss, chance: Chance): void {
+  crash(loss: Loss, chance: Chance): CrashLoss & { readonly namesLost: boolean } {
+    let namesLost = false;
     const kept = loss === 'tail' ? chance.below(this.#changes.length + 1) : 0;
     this.#changes.forEach((change, at) => {
       const keeps =
         loss === 'nothing' || (loss === 'tail' && at < kept) || (loss === 'some' && chance.happens(0.5));
       if (keeps) applyChange(this.#durableNames, change);
+      else namesLost = true;
     });
     this.#changes = [];
     for (const path of this.#directories) {
@@ -170,7 +182,13 @@ export class Disk {
     for (const path of [...this.#durableNames.keys()])
       if (!this.#durableDirectories.has(dirname(path))) this.#durableNames.delete(path);
     this.#names = new Map(this.#durableNames);
-    for (const inode of new Set(this.#names.values())) inode.crash(loss, chance);
+    const losses = [...new Set(this.#names.values())].map((inode) => inode.crash(loss, chance));
+    return {
+      lost: losses.some(({ lost }) => lost),
+      torn: losses.some(({ torn }) => torn),
+      reordered: losses.some(({ reordered }) => reordered),
+      namesLost,
+    };
   }
 
   /** Everything on it is gone, as of a new disk in its place. */

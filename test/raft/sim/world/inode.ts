@@ -5,10 +5,34 @@ export const sectorBytes = 512;
 /** What a power failure leaves of writes that were not synced. */
 export type Loss = 'all' | 'nothing' | 'some' | 'tail';
 
+/** What a power failure has done to writes that were not synced. */
+export interface CrashLoss {
+  readonly lost: boolean;
+  /** Of one write a part is there and a part is not. */
+  readonly torn: boolean;
+  /** A write, or the end of one, is there, and what was written before it is not. */
+  readonly reordered: boolean;
+}
+
 interface Version {
   readonly order: number;
   readonly bytes: Uint8Array;
 }
+
+/** More than any file here has. */
+const mostSectors = 2 ** 20;
+const orderOf = (place: number): number => Math.floor(place / mostSectors);
+
+/** Bytes of a file from one place up to another. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
+
+const wholeFile: Stretch = { from: 0, to: Infinity };
+
+const touches = (sector: number, { from, to }: Stretch): boolean =>
+  (sector + 1) * sectorBytes > from && sector * sectorBytes < to;
 
 const grown = (bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> => {
   const larger = new Uint8Array(Math.max(size, 2 * bytes.length));
@@ -77,10 +101,11 @@ export class Inode {
     return { order: this.#order, size: this.#size };
   }
 
-  /** A sync has succeeded: what was written before its mark is durable. */
-  synced({ order, size }: { readonly order: number; readonly size: number }): void {
+  /** A sync has succeeded: what was written before its mark is durable, or so much of it as lies within these bytes. */
+  synced({ order, size }: { readonly order: number; readonly size: number }, bytes = wholeFile): void {
     this.#durableSize = size;
     for (const [sector, versions] of this.#versions) {
+      if (!touches(sector, bytes)) continue;
       const last = versions.findLast((version) => version.order <= order);
       if (last === undefined) continue;
       this.#toDisk(sector, last.bytes);
@@ -91,8 +116,9 @@ export class Inode {
   }
 
   /** A sync has failed: some of it is durable, the rest never will be, and the cache shows all of it as if it were. */
-  syncFailed({ order }: { readonly order: number }, chance: Chance): void {
+  syncFailed({ order }: { readonly order: number }, chance: Chance, bytes = wholeFile): void {
     for (const [sector, versions] of this.#versions) {
+      if (!touches(sector, bytes)) continue;
       const last = versions.findLast((version) => version.order <= order);
       if (last === undefined) continue;
       if (chance.happens(0.3)) this.#toDisk(sector, last.bytes);
@@ -103,7 +129,9 @@ export class Inode {
   }
 
   /** The power fails: the disk keeps what was synced and of the rest what chance will have. */
-  crash(loss: Loss, chance: Chance): void {
+  crash(loss: Loss, chance: Chance): CrashLoss {
+    const survivors: number[] = [];
+    const victims: number[] = [];
     const kept = loss === 'tail' ? chance.below(this.#versions.size + 1) : 0;
     let number = 0;
     for (const [sector, versions] of [...this.#versions].sort(([one], [other]) => one - other)) {
@@ -112,6 +140,9 @@ export class Inode {
       if (loss === 'nothing' || (loss === 'tail' && number < kept)) version = versions.at(-1);
       else if (loss === 'some') version = versions[chance.below(versions.length + 1)];
       if (version !== undefined) this.#toDisk(sector, version.bytes);
+      // Ordered by write, then by place.
+      for (const { order } of versions)
+        (order <= (version?.order ?? 0) ? survivors : victims).push(order * mostSectors + sector);
       number += 1;
     }
     const keepsSize = loss === 'nothing' || (loss !== 'all' && chance.happens(0.5));
@@ -121,6 +152,11 @@ export class Inode {
     this.#cache = this.#disk.slice();
     this.#reserve(this.#size);
     this.#cache.fill(0, this.#size);
+    return {
+      lost: victims.length > 0,
+      torn: victims.some((victim) => survivors.some((survivor) => orderOf(survivor) === orderOf(victim))),
+      reordered: Math.max(-1, ...survivors) > Math.min(Infinity, ...victims),
+    };
   }
 
   /** Decay: one bit of what is stored is another. */

@@ -2,7 +2,7 @@ import type { Done, Vfs, VfsFile } from '../../../../agent/src/raft/storage/vfs.
 import type { Chance } from './chance.ts';
 import { second, type Clock } from './clock.ts';
 import { diskError, type Disk } from './disk.ts';
-import { sectorBytes, type Inode } from './inode.ts';
+import { sectorBytes, type Inode, type Stretch } from './inode.ts';
 
 /** Even a sick disk comes to an end some time. */
 const slowest = second;
@@ -15,7 +15,11 @@ export interface MountOptions {
   readonly deliver: (completion: () => void) => void;
   /** Whether the process lives: what it has begun before it died may be done or not. */
   readonly isAlive: () => boolean;
+  /** Told of what the disk has refused to do. */
+  readonly failed: (what: string) => void;
 }
+
+const failures = { read: 'reads failed', write: 'writes failed', sync: 'syncs failed' } as const;
 
 /** A disk as one process sees it. Operations take time, and their completions come as events of the clock. */
 export class MountedVfs implements Vfs {
@@ -97,6 +101,8 @@ export class MountedVfs implements Vfs {
       if (!isAlive()) return;
       if (fails) failed?.();
       const error = fails ? diskError('EIO', path) : work();
+      if (fails) this.#options.failed(failures[kind]);
+      if (fails && kind === 'sync') disk.hasFailedSync = true;
       deliver(() => {
         if (error === undefined) done();
         else done(error);
@@ -130,7 +136,10 @@ class MountedFile implements VfsFile {
     this.#check();
     const { disk, chance } = this.#options;
     const { readFails } = disk.faults;
-    if (readFails > 0 && chance.happens(readFails)) throw diskError('EIO', this.#path);
+    if (readFails > 0 && chance.happens(readFails)) {
+      this.#options.failed(failures.read);
+      throw diskError('EIO', this.#path);
+    }
     return this.#inode.read(into, position);
   }
 
@@ -167,13 +176,23 @@ class MountedFile implements VfsFile {
         if (isAlive()) this.#inode.write(bytes().subarray(0, early), position);
       });
     this.#vfs.operate('write', this.#path, done, () => {
-      if (!disk.hasRoomFor(beyond)) return diskError('ENOSPC', this.#path);
+      if (!disk.hasRoomFor(beyond)) return this.#full();
       this.#inode.write(bytes(), position);
+      disk.written();
       return undefined;
     });
   }
 
-  sync(done: Done): void {
+  /** It can be written and not be durable, if the process or the power dies in between, or syncing it fails. */
+  writeDurably(chunks: readonly Uint8Array[], position: number, done: Done): void {
+    const to = position + chunks.reduce((sum, { length }) => sum + length, 0);
+    this.write(chunks, position, (error) => {
+      if (error === undefined) this.sync(done, { from: position, to });
+      else done(error);
+    });
+  }
+
+  sync(done: Done, bytes?: Stretch): void {
     this.#check(true);
     const mark = this.#inode.mark();
     this.#vfs.operate(
@@ -181,10 +200,10 @@ class MountedFile implements VfsFile {
       this.#path,
       done,
       () => {
-        this.#inode.synced(mark);
+        this.#inode.synced(mark, bytes);
         return undefined;
       },
-      () => this.#inode.syncFailed(mark, this.#options.chance),
+      () => this.#inode.syncFailed(mark, this.#options.chance, bytes),
     );
   }
 
@@ -192,7 +211,7 @@ class MountedFile implements VfsFile {
     this.#check(true);
     const { disk } = this.#options;
     this.#vfs.operate('write', this.#path, done, () => {
-      if (!disk.hasRoomFor(bytes - this.#inode.size)) return diskError('ENOSPC', this.#path);
+      if (!disk.hasRoomFor(bytes - this.#inode.size)) return this.#full();
       this.#inode.extend(bytes);
       return undefined;
     });
@@ -209,6 +228,11 @@ class MountedFile implements VfsFile {
   close(): void {
     this.#check();
     this.#open = false;
+  }
+
+  #full(): Error {
+    this.#options.failed('disks full');
+    return diskError('ENOSPC', this.#path);
   }
 
   #check(writes = false): void {

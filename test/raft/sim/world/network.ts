@@ -2,6 +2,7 @@ import { decodeMessage, encodeMessage } from '../../../../agent/src/raft/codec/m
 import type { Message } from '../../../../agent/src/raft/core/message.ts';
 import type { NodeId } from '../../../../agent/src/raft/core/types.ts';
 import type { Chance } from './chance.ts';
+import type { Tally } from './tally.ts';
 import { millisecond, type Clock, type Micros } from './clock.ts';
 
 /** How messages fare while nothing in particular befalls them. */
@@ -28,6 +29,7 @@ export interface NetworkOptions {
   readonly arrived: (message: Message) => void;
   /** Something was lost on its way, and the sender's end may notice. */
   readonly lost: (from: NodeId, to: NodeId) => void;
+  readonly tally: Tally;
 }
 
 /** Messages on their way over one link; more are lost, as of a queue that is full. */
@@ -82,17 +84,20 @@ export class Network {
 
   /** @param from who sends it now: a message that is passed on still says who wrote it */
   send(from: NodeId, message: Message): void {
-    const { chance } = this.#options;
+    const { chance, tally } = this.#options;
     const bytes = encodeMessage(message);
     const { to } = message;
     const link = `${from}/${to}`;
     const underWay = this.#underWay.get(link) ?? 0;
     if (!this.connects(from, to) || chance.happens(this.#weather.loss) || underWay >= linkCapacity) {
+      tally.add('messages lost');
       this.#options.lost(from, to);
       return;
     }
     this.#carry(link, from, to, bytes);
-    if (chance.happens(this.#weather.duplication)) this.#carry(link, from, to, bytes);
+    if (!chance.happens(this.#weather.duplication)) return;
+    tally.add('messages duplicated');
+    this.#carry(link, from, to, bytes);
   }
 
   #carry(link: string, from: NodeId, to: NodeId, bytes: Uint8Array): void {
@@ -109,7 +114,7 @@ export class Network {
   }
 
   #delay(link: string): Micros {
-    const { clock, chance } = this.#options;
+    const { clock, chance, tally } = this.#options;
     const { delay, stragglers, inOrder } = this.#weather;
     const straggles = stragglers > 0 && chance.happens(stragglers);
     const way = straggles ? chance.fraction() * slowest : delay / 10 + chance.around(delay);
@@ -117,8 +122,8 @@ export class Network {
     let arrival = Math.round(clock.now + Math.max(way, clogged > 0 ? clogged + way / 10 : 0));
     if (inOrder) {
       arrival = Math.max(arrival, this.#lastArrival.get(link) ?? 0);
-      this.#lastArrival.set(link, arrival);
-    }
+    } else if (arrival < (this.#lastArrival.get(link) ?? 0)) tally.add('messages out of order');
+    this.#lastArrival.set(link, Math.max(arrival, this.#lastArrival.get(link) ?? 0));
     return arrival - clock.now;
   }
 
