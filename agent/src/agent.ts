@@ -144,6 +144,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     eventConnections: () => events.connections,
     certificates: () => certificates,
     consensus: () => membership.status(),
+    consensusFigures: () => membership.figures(),
     knownModels: () => desired().priorities,
   });
 

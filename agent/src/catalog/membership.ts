@@ -10,6 +10,7 @@ import {
 import { sleep, type Component, type Logger } from '@ollamamax/common';
 import { nobody } from '../raft/core/types.ts';
 import { newIncarnation } from '../raft/node/identity-file.ts';
+import type { MemberReport } from '../raft/node/member.ts';
 import type { Peer as RaftPeer } from '../raft/transport/transport.ts';
 import type { Consensus } from './catalog.ts';
 import { consensusStatus } from './consensus-status.ts';
@@ -85,6 +86,11 @@ export class Membership implements Consensus, Component {
       catalog,
       problem: problem === undefined ? undefined : { code: problem.code, message: problem.message },
     });
+  }
+
+  /** What its thread has counted; undefined while there is no member. At most half a second old. */
+  figures(): MemberReport | undefined {
+    return this.#options.member.report;
   }
 
   bootstrap(clusterId: string = randomUUID()): Promise<ConsensusStatus> {

@@ -23,6 +23,7 @@ const agentMetricList = (): readonly Metric[] => {
     eventConnections: () => 0,
     certificates: () => [],
     consensus: () => ({ state: 'none', voters: [], learners: [] }),
+    consensusFigures: () => undefined,
     knownModels: () => new Set(),
   });
   const types = new Map(registry.getMetricsAsArray().map((metric) => [metric.name, String(metric.type)]));

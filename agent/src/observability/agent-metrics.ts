@@ -1,6 +1,6 @@
 import { version, type ConsensusStatus, type ModelStatus, type ResidentModel } from '@ollamamax/api';
 import { Counter, Gauge, Histogram, buckets, createRegistry, type Registry } from '@ollamamax/common';
-import { consensusGauges } from './consensus-gauges.ts';
+import { consensusGauges, type ConsensusFigures } from './consensus-gauges.ts';
 import type { EngineObserver } from '../inference/observer.ts';
 import type { StreamObserver } from '../http/inference-calls.ts';
 
@@ -13,6 +13,7 @@ export interface AgentMetricsSources {
   eventConnections(): number;
   certificates(): readonly { readonly use: string; readonly expiresAt: Date }[];
   consensus(): ConsensusStatus;
+  consensusFigures(): ConsensusFigures;
   /** Names the cluster knows; any other model label becomes `other`, so that series stay bounded. */
   knownModels(): { has(model: string): boolean };
 }
@@ -106,7 +107,11 @@ export class AgentMetrics {
     };
     this.engine = this.#engineObserver(registry);
     this.#modelGauges(sources, registry);
-    consensusGauges(() => sources.consensus(), registry);
+    consensusGauges(
+      () => sources.consensus(),
+      () => sources.consensusFigures(),
+      registry,
+    );
   }
 
   get totals(): AgentTotals {

@@ -1,8 +1,70 @@
 import type { ConsensusStatus } from '@ollamamax/api';
-import { Gauge, type Registry } from '@ollamamax/common';
+import { Counter, Gauge, type Registry } from '@ollamamax/common';
+import type { MemberReport } from '../raft/node/member.ts';
 
-/** Gauges of this agent's part in the group; read when Prometheus asks. */
-export const consensusGauges = (status: () => ConsensusStatus, registry: Registry): void => {
+/** What the thread of the consensus has counted; undefined while there is no member. */
+export type ConsensusFigures = Pick<MemberReport, 'log' | 'transport' | 'links'> | undefined;
+
+/** Counted elsewhere, from zero again with every start of the member: told as it is when Prometheus asks. */
+const countersOf = (figures: () => ConsensusFigures, registry: Registry): void => {
+  const counter = (
+    name: string,
+    help: string,
+    read: (now: NonNullable<ConsensusFigures>) => number | undefined,
+  ): void => {
+    new Counter({
+      name: `ollamamax_raft_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        const now = figures();
+        this.reset();
+        this.inc((now === undefined ? undefined : read(now)) ?? 0);
+      },
+    });
+  };
+  counter('log_syncs_total', 'Durable writes of the log.', ({ log }) => log?.syncs);
+  counter(
+    'log_sync_seconds_total',
+    'Time that durable writes of the log took.',
+    ({ log }) => log?.syncSeconds,
+  );
+  counter('log_written_bytes_total', 'Bytes written to the log.', ({ log }) => log?.writtenBytes);
+  counter('messages_sent_total', 'Messages to other members.', ({ transport }) => transport?.messagesSent);
+  counter(
+    'messages_received_total',
+    'Messages from other members.',
+    ({ transport }) => transport?.messagesReceived,
+  );
+  counter(
+    'messages_dropped_total',
+    'Messages that a member could not be given: not connected, or too far behind.',
+    ({ transport }) => transport?.messagesDropped,
+  );
+  counter('bytes_sent_total', 'Bytes of messages to other members.', ({ transport }) => transport?.bytesSent);
+  counter(
+    'bytes_received_total',
+    'Bytes of messages from other members.',
+    ({ transport }) => transport?.bytesReceived,
+  );
+  counter(
+    'connections_refused_total',
+    'Connections of others that were refused, whoever they were.',
+    ({ transport }) =>
+      transport === undefined
+        ? undefined
+        : Object.values(transport.refused).reduce((sum, count) => sum + count, transport.strangers),
+  );
+  counter('snapshots_sent_total', 'Snapshots sent to members.', ({ transport }) => transport?.snapshotsSent);
+};
+
+/** This agent's part in the group; read when Prometheus asks. */
+export const consensusGauges = (
+  status: () => ConsensusStatus,
+  figures: () => ConsensusFigures,
+  registry: Registry,
+): void => {
+  countersOf(figures, registry);
   const gauge = (name: string, help: string, read: (now: ConsensusStatus) => number | undefined): void => {
     new Gauge({
       name: `ollamamax_raft_${name}`,

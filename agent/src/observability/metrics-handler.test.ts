@@ -27,6 +27,7 @@ beforeEach(async () => {
     eventConnections: () => 0,
     certificates: () => [{ use: 'internal', expiresAt: end }],
     consensus,
+    consensusFigures: () => undefined,
     knownModels: () => new Set(),
   });
   // Everything that could be wrong elsewhere is wrong.
