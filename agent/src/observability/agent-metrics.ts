@@ -1,6 +1,6 @@
 import { version, type ConsensusStatus, type ModelStatus, type ResidentModel } from '@ollamamax/api';
 import { Counter, Gauge, Histogram, buckets, createRegistry, type Registry } from '@ollamamax/common';
-import { consensusGauges, type ConsensusFigures } from './consensus-gauges.ts';
+import { consensusMetrics, type ConsensusFigures } from './consensus-metrics.ts';
 import type { EngineObserver } from '../inference/observer.ts';
 import type { StreamObserver } from '../http/inference-calls.ts';
 
@@ -107,7 +107,7 @@ export class AgentMetrics {
     };
     this.engine = this.#engineObserver(registry);
     this.#modelGauges(sources, registry);
-    consensusGauges(
+    consensusMetrics(
       () => sources.consensus(),
       () => sources.consensusFigures(),
       registry,

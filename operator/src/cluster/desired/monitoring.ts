@@ -61,6 +61,20 @@ export const prometheusRule = ({ cluster }: DesiredInput): Child | undefined => 
                 'Half of the agents or more are away.',
               ),
               alert(
+                'OllamaMaxNoLeader',
+                `max(ollamamax_raft_has_leader{${of}}) == 0`,
+                '1m',
+                'critical',
+                'No agent leads: what was agreed is served, and nothing can be changed. See docs/raft/operations.md.',
+              ),
+              alert(
+                'OllamaMaxMemberSilent',
+                `max(ollamamax_raft_members_silent{${of}}) > 0`,
+                '10m',
+                'warning',
+                'A member of the group of agents has not been heard of by the leader.',
+              ),
+              alert(
                 'OllamaMaxModelNotReady',
                 `sum by (model) (ollamamax_model_ready{${of}}) == 0`,
                 '10m',
