@@ -87,6 +87,10 @@ const lead = (...others: number[]): ReturnType<typeof memberOf> => {
   return all;
 };
 
+/** Ticks without an answer of the disk, after which a member does not lead, and after which it takes no part. */
+const stalled = 3 * raft.electionTicks;
+const hung = 30 * raft.electionTicks;
+
 describe('a disk that does not answer', () => {
   test('takes the lead from its member, and in the end the member takes no part', () => {
     const { disk, driver, log, failures, settle, tick, leads } = lead();
@@ -94,14 +98,14 @@ describe('a disk that does not answer', () => {
     const propose = (): void => driver.propose(Buffer.from('x'), (outcome) => outcomes.push(outcome));
     propose();
     settle();
-    tick(59);
+    tick(stalled - 1);
     expect([leads(), outcomes]).toEqual([true, []]);
     tick(2);
     expect([leads(), outcomes]).toEqual([false, []]);
     propose();
     settle();
     expect(outcomes).toEqual([{ kind: 'refused', reason: 'noLeader' }]);
-    tick(500);
+    tick(hung - stalled - 40);
     expect([leads(), failures]).toEqual([false, []]);
     tick(60);
     expect(failures).toMatchObject([
@@ -122,7 +126,7 @@ describe('a disk that does not answer', () => {
     const entry = { index: 1, term: 1, type: 'normal', data: new Uint8Array(1) } as const;
     receive(message('append', 1, { from: 2, term: 1, entries: [entry] }));
     expect(said()).toEqual([]);
-    tick(61);
+    tick(stalled + 1);
     said();
     receive(message('heartbeat', 1, { from: 2, term: 1 }));
     expect(said()).toEqual(['heartbeatResp 2']);

@@ -6,7 +6,7 @@ import type { Message } from '../core/message.ts';
 import { RawNode, type ProposeResult } from '../core/raw-node.ts';
 import type { AppendWork, ApplyWork } from '../core/ready.ts';
 import type { Status } from '../core/status.ts';
-import type { Entry, Index, NodeId, SoftState } from '../core/types.ts';
+import { nobody, type Entry, type Index, type NodeId, type SoftState } from '../core/types.ts';
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { PendingProposals, type Outcome } from './pending-proposals.ts';
@@ -32,6 +32,9 @@ export interface DriverOptions {
 }
 
 /** Times in ticks. */
+/** So many ticks proposals that were handed to another leader wait after a new one is known. */
+const graceTicks = 4;
+
 export interface DriverLimits {
   /** Until a proposal or read is given up. */
   readonly patienceTicks: number;
@@ -263,6 +266,8 @@ export class Driver {
     const { softState, messages, append, apply, readStates } = this.#node.ready();
     if (softState !== undefined) {
       this.#notices.clear();
+      // What the one before has taken is applied by now, or nobody can tell.
+      if (softState.lead !== nobody) this.#proposals.hurry(this.#now + graceTicks);
       this.#options.onRole?.(softState);
     }
     const leaving = this.#notices.pass(messages);

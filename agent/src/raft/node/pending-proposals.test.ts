@@ -33,6 +33,19 @@ test('one whose time is over, or whose member stops, is told that nothing is kno
   expect(proposals.full).toBe(false);
 });
 
+test('those that wait when another leads are answered soon, and none later than before', () => {
+  const proposals = new PendingProposals(1, 77, 10);
+  const told: string[] = [];
+  proposals.add(() => told.push('almost over'), 3);
+  proposals.add(() => told.push('waiting'), 100);
+  proposals.hurry(5);
+  proposals.add(() => told.push('later'), 105);
+  proposals.expire(4);
+  expect(told).toEqual(['almost over']);
+  proposals.expire(5);
+  expect(told).toEqual(['almost over', 'waiting']);
+});
+
 test('the number of a proposal goes with its bytes, and other entries have none', () => {
   const id = { node: Number.MAX_SAFE_INTEGER, nonce: 2 ** 32 - 1, sequence: 12 };
   const bytes = wrapRequest(id, new Uint8Array([1, 2]));

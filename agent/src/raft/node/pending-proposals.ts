@@ -18,7 +18,7 @@ export class PendingProposals {
   readonly #node: NodeId;
   readonly #nonce: number;
   readonly #max: number;
-  readonly #waiting = new Map<number, { readonly done: Done; readonly deadline: number }>();
+  readonly #waiting = new Map<number, { readonly done: Done; deadline: number }>();
   #lastSequence = 0;
 
   constructor(node: NodeId, nonce: number, max: number) {
@@ -44,6 +44,11 @@ export class PendingProposals {
     if (waiting === undefined) return;
     this.#waiting.delete(sequence);
     waiting.done(outcome());
+  }
+
+  /** Those that wait now do so no longer than that: whoever they were handed to does not lead any more. */
+  hurry(deadline: number): void {
+    for (const waiting of this.#waiting.values()) waiting.deadline = Math.min(waiting.deadline, deadline);
   }
 
   /** Whose deadline has passed is told that nothing is known. All have the same patience, so the oldest come first. */
