@@ -9,9 +9,11 @@ import { fileURLToPath } from 'node:url';
 export interface Observed {
   readonly client: number;
   readonly key: string;
-  readonly op: 'write' | 'append' | 'read';
+  readonly op: 'write' | 'append' | 'read' | 'swap';
   readonly value: string;
-  /** Of a read. */
+  /** Of a swap: what it must find to take place. */
+  readonly expected?: string;
+  /** Of a read; of a swap `swapped` when it took place. */
   readonly output: string;
   readonly call: number;
   /** Left out when nothing was ever learned of it. */

@@ -1,7 +1,8 @@
 // Judges histories of registers by Porcupine: one history per line of standard input, one verdict per line.
 //
-// A history is a JSON array of {"client": n, "key": "k", "op": "write"|"read"|"append", "value": "v", "output": "v",
-// "call": time, "return": time}, with times in any unit. An operation whose outcome is not known has no "return": it
+// A history is a JSON array of {"client": n, "key": "k", "op": "write"|"read"|"append"|"swap", "value": "v",
+// "expected": "v", "output": "v", "call": time, "return": time}, with times in any unit. A swap writes its value where it
+// finds what it expects; its output is "swapped" when it did. An operation whose outcome is not known has no "return": it
 // may have taken effect at any moment since its call, or never. A read of a key that was never written gives "".
 package main
 
@@ -19,19 +20,23 @@ import (
 )
 
 type operation struct {
-	Client int      `json:"client"`
-	Key    string   `json:"key"`
-	Op     string   `json:"op"`
-	Value  string   `json:"value"`
-	Output string   `json:"output"`
-	Call   float64  `json:"call"`
-	Return *float64 `json:"return"`
+	Client   int      `json:"client"`
+	Key      string   `json:"key"`
+	Op       string   `json:"op"`
+	Value    string   `json:"value"`
+	Expected string   `json:"expected"`
+	Output   string   `json:"output"`
+	Call     float64  `json:"call"`
+	Return   *float64 `json:"return"`
 }
 
 type input struct {
-	op    string
-	key   string
-	value string
+	op       string
+	key      string
+	value    string
+	expected string
+	// Whether its outcome is known.
+	known bool
 }
 
 var register = porcupine.Model{
@@ -60,6 +65,15 @@ var register = porcupine.Model{
 			return true, request.value
 		case "append":
 			return true, state.(string) + request.value
+		case "swap":
+			swaps := state.(string) == request.expected
+			if request.known && swaps != (out.(string) == "swapped") {
+				return false, state
+			}
+			if swaps {
+				return true, request.value
+			}
+			return true, state
 		default:
 			return out.(string) == state.(string), state
 		}
@@ -73,7 +87,7 @@ func judge(line string) (string, error) {
 	}
 	history := make([]porcupine.Operation, 0, len(given))
 	for number, one := range given {
-		if one.Op != "write" && one.Op != "append" && one.Op != "read" {
+		if one.Op != "write" && one.Op != "append" && one.Op != "read" && one.Op != "swap" {
 			return "", fmt.Errorf("operation %d is a %q", number, one.Op)
 		}
 		until := int64(math.MaxInt64)
@@ -88,7 +102,7 @@ func judge(line string) (string, error) {
 		}
 		history = append(history, porcupine.Operation{
 			ClientId: client,
-			Input:    input{one.Op, one.Key, one.Value},
+			Input:    input{one.Op, one.Key, one.Value, one.Expected, one.Return != nil},
 			Call:     int64(one.Call * 1000),
 			Output:   one.Output,
 			Return:   until,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { describeCoverage, situations } from './coverage.ts';
 import { runSeeds } from './run-seeds.ts';
 import { simulate, type Outcome } from './simulation.ts';
 import { mutants } from './mutants/catalogue.ts';
@@ -15,7 +16,7 @@ const usage = `Usage: npm run simulate -- [--seeds N] [--from S] [--seed X] [--m
   --seed X       this one only
   --mutant NAME  with this mistake put into the code: ${mutants.map(({ name }) => name).join(', ')}
   --verbose      with --seed: one line for everything that happens
-  --counts       how often which situation came about
+  --counts       how often everything else that is counted came about as well
 `;
 
 const wholeNumber = (text: string): number => {
@@ -48,7 +49,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** All of a run in one thread, with everything that happens. */
 const watch = async (seed: number, mutant: string | undefined): Promise<Outcome> => {
-  if (mutant === undefined) return simulate(seed, print);
+  if (mutant === undefined) return simulate(seed, { log: print });
   const outcomes: Outcome[] = [];
   await runSeeds({
     seeds: [seed],
@@ -91,7 +92,10 @@ const main = async (): Promise<void> => {
     const seeds = Array.from({ length: count }, (_, at) => first + at);
     await runSeeds({ seeds, workers: Math.min(count, availableParallelism()), mutant, onOutcome: add });
   }
-  if (counts) for (const [what, times] of [...sums].sort()) print(`${String(times).padStart(10)} ${what}`);
+  if (counts)
+    for (const [what, times] of [...sums].sort())
+      if (!situations.includes(what)) print(`${String(times).padStart(10)} ${what}`);
+  for (const line of describeCoverage(sums)) print(line);
   const real = (performance.now() - started) / 1000;
   const rate = (total.seeds / real).toFixed(1);
   print(

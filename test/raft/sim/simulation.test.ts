@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
+import { situations } from './coverage.ts';
 import { runSeeds } from './run-seeds.ts';
 import type { Outcome } from './simulation.ts';
 
@@ -33,31 +34,6 @@ const failures = (outcomes: Map<number, Outcome>): string[] =>
   [...outcomes.values()].flatMap(({ seed, failure }) =>
     failure === undefined ? [] : [`npm run simulate -- --seed ${seed} --verbose: ${failure.message}`],
   );
-
-/** What a simulation that is worth anything has met with. */
-const situations = [
-  'bits flipped',
-  'compactions',
-  'disks lost',
-  'elections',
-  'entries truncated',
-  'joint configurations',
-  'learners promoted',
-  'log in trouble',
-  'promises checked on disk',
-  'reads served',
-  'refused to start on a damaged disk',
-  'removed members retired',
-  'runs healed',
-  'snapshots installed',
-  'snapshots taken',
-  'stopped by the disk',
-  'transfers completed',
-  'voters demoted',
-  'work kept that was not confirmed',
-  'writes acknowledged after retries',
-  'writes of unknown outcome',
-];
 
 describe('a cluster in a simulated world', () => {
   test(

@@ -1,10 +1,11 @@
 import { AppliedBook } from './checks/applied-book.ts';
 import { tooMuch } from './checks/bounds.ts';
-import { History } from './checks/history.ts';
+import { History, type Call } from './checks/history.ts';
 import { Leadership } from './checks/leadership.ts';
 import { Ledger } from './checks/ledger.ts';
 import { notLinearizable } from './checks/linearizability.ts';
 import { Promises } from './checks/promises.ts';
+import { Questions } from './checks/questions.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { Nemesis } from './cluster/nemesis.ts';
 import { Operator } from './cluster/operator.ts';
@@ -33,6 +34,12 @@ export interface Outcome {
 const healingElections = 60;
 /** And whoever asked before and was forgotten must have run out of patience a few times. */
 const healingPatiences = 10;
+
+const occurrences = (list: string): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const value of list.split(' ')) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+};
 
 /** One run: a cluster under faults, then the same cluster healed. */
 class Simulation {
@@ -63,6 +70,7 @@ class Simulation {
         chance: world.chance.stream('network'),
         arrived: (message) => this.#cluster.arrived(message),
         lost: (from, to) => this.#lost(from, to),
+        tally: world.tally,
       },
       plan.weather,
     );
@@ -74,6 +82,7 @@ class Simulation {
       ledger,
       leadership: new Leadership(plan, world.tally),
       promises: new Promises(world, ledger, walDirectory),
+      questions: new Questions(ledger),
       book: new AppliedBook(),
       founding,
     };
@@ -109,13 +118,14 @@ class Simulation {
     this.#nemesis.supervise();
     this.#operator.start();
     for (const client of this.#clients) client.start();
-    this.#runUntil(this.#plan.duration, () => false);
+    const { clock } = this.#world;
+    this.#runUntil(this.#plan.duration, () => clock.events >= this.#plan.mostEvents);
     if (this.#world.failure === undefined) this.#heal();
     if (this.#world.failure === undefined) this.#checkHistory();
   }
 
   #runUntil(until: Micros, isEnough: () => boolean): boolean {
-    const { world } = this;
+    const world = this.#world;
     while (world.failure === undefined) {
       if (isEnough()) return true;
       if (!world.clock.step(until)) return false;
@@ -123,8 +133,8 @@ class Simulation {
     return false;
   }
 
-  get world(): World {
-    return this.#world;
+  get history(): readonly Call[] {
+    return this.#history.calls;
   }
 
   #heal(): void {
@@ -175,16 +185,15 @@ class Simulation {
   }
 
   #checkHistory(): void {
-    const leader = this.#cluster.leader()?.member.process;
-    for (const { appended } of this.#clients)
-      for (const { key, value } of appended) {
-        const times = leader?.registers
-          .read(key)
-          .split(' ')
-          .filter((each) => each === value).length;
-        if (times !== 1)
-          this.#world.fail(new Violation('acknowledged writes', `${value} stands ${times} times in ${key}`));
-      }
+    const registers = this.#cluster.leader()?.member.process?.registers;
+    const counts = new Map<string, Map<string, number>>();
+    for (const { key, value } of this.#clients.flatMap(({ appended }) => appended)) {
+      const count = counts.get(key) ?? occurrences(registers?.read(key) ?? '');
+      counts.set(key, count);
+      const times = count.get(value) ?? 0;
+      if (times !== 1)
+        this.#world.fail(new Violation('acknowledged writes', `${value} stands ${times} times in ${key}`));
+    }
     const keys = notLinearizable(this.#history.calls);
     if (keys.length > 0)
       this.#world.fail(
@@ -193,13 +202,20 @@ class Simulation {
   }
 }
 
-/** @param log told of everything that happens */
-export const simulate = (seed: number, log?: (line: string) => void): Outcome => {
+export interface SimulateOptions {
+  /** Told of everything that happens. */
+  readonly log?: ((line: string) => void) | undefined;
+  /** Told at the end of what the clients saw. */
+  readonly onHistory?: (calls: readonly Call[]) => void;
+}
+
+export const simulate = (seed: number, { log, onHistory }: SimulateOptions = {}): Outcome => {
   let simulation: Simulation | undefined;
   const world = new World(seed, log && ((what) => log(simulation?.describe(what) ?? what)));
   try {
     simulation = new Simulation(world);
     simulation.run();
+    onHistory?.(simulation.history);
   } catch (error) {
     world.fail(error);
   }

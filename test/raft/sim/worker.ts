@@ -17,4 +17,4 @@ const { mutant, verbose } = workerData as WorkerInput;
 if (mutant !== undefined) applyMutant(mutant);
 const { simulate } = await import('./simulation.ts');
 const log = verbose ? (line: string) => parentPort?.postMessage(line) : undefined;
-parentPort?.on('message', (seed: number) => parentPort?.postMessage(simulate(seed, log)));
+parentPort?.on('message', (seed: number) => parentPort?.postMessage(simulate(seed, { log })));

@@ -9,6 +9,8 @@ export class AppliedBook {
   /** Whole states, as snapshots hold them. */
   readonly #images = new Map<Index, { readonly image: string; readonly by: NodeId }>();
   readonly #attempts = new Set<number>();
+  /** By index, which attempt was applied there. */
+  readonly #appliedAt = new Map<Index, number>();
   readonly #refused = new Set<number>();
 
   applied(id: NodeId, index: Index, hash: number): void {
@@ -26,6 +28,17 @@ export class AppliedBook {
     if (this.#refused.has(attempt))
       throw new Violation('refusals', `entry ${index} holds attempt ${attempt}, which was refused`);
     this.#attempts.add(attempt);
+    this.#appliedAt.set(index, attempt);
+  }
+
+  /** Whoever proposed it was told that it was applied, and where. */
+  answered(attempt: number, index: Index): void {
+    const applied = this.#appliedAt.get(index);
+    if (applied !== attempt)
+      throw new Violation(
+        'proposals',
+        `attempt ${attempt} is said to be applied at ${index}, where attempt ${applied} is`,
+      );
   }
 
   /** Whoever proposed it was told that it is in no log and never will be. */

@@ -19,6 +19,10 @@ export interface MemberRecord {
   applied: Index;
   leads: boolean;
   config: ConfState | undefined;
+  /** While it leads: what it believed to match at each member. */
+  matches: Map<NodeId, Index>;
+  /** The highest index that a leader has told it to be committed, as far as the logs are known to be the same there. */
+  told: Index;
 }
 
 export interface Committed {
@@ -44,6 +48,10 @@ export interface Grant {
 export const isQuorum = ({ voters, outgoing }: ConfState, agrees: (id: NodeId) => boolean): boolean =>
   [voters, outgoing].every((half) => half.length === 0 || 2 * half.filter(agrees).length > half.length);
 
+/** Key of what a member has acknowledged to a leader. */
+export const acknowledgement = (from: NodeId, leader: NodeId, term: Term): string =>
+  `${from}/${leader}/${term}`;
+
 /** @throws Violation */
 export const fail = (rule: string, what: string): never => {
   throw new Violation(rule, what);
@@ -64,6 +72,8 @@ export class Books {
   readonly sentVotes = new Map<string, NodeId>();
   /** By candidate and term. */
   readonly grants = new Map<string, Grant[]>();
+  /** By member, leader and term, the highest index that was acknowledged. */
+  readonly acknowledged = new Map<string, Index>();
   /** The highest index that anybody has known to be committed. */
   highestCommit: Index = 0;
 

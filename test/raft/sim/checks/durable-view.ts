@@ -19,6 +19,7 @@ export const readingVfs = (disk: Disk): Vfs =>
     chance: new Chance(0, 'nothing is left to it'),
     deliver: () => undefined,
     isAlive: () => true,
+    failed: () => undefined,
   });
 
 const readDurably = (disk: Disk, directory: string): Recovered | undefined => {

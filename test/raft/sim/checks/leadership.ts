@@ -11,6 +11,8 @@ interface Watched {
   status: Status | undefined;
   /** Tick at which it began to lead, or at which it was given another chance. */
   ledSince: number;
+  /** Tick at which it began to hand over to whom it does now. */
+  handsOverSince: number;
   /** When it last heard whom of its term, as a leader. */
   readonly heard: Map<NodeId, number>;
   /** When it last heard the leader of its term. */
@@ -50,6 +52,7 @@ export class Leadership {
         ticks: 0,
         status: undefined,
         ledSince: 0,
+        handsOverSince: 0,
         heard: new Map(),
         heardLeader: -Infinity,
         highestTerm: 0,
@@ -70,16 +73,24 @@ export class Leadership {
   resumed(id: NodeId): void {
     const watched = this.#watched(id);
     watched.ledSince = watched.ticks;
+    watched.handsOverSince = watched.ticks;
     watched.heardLeader = -Infinity;
   }
 
   ticked(id: NodeId): void {
     const watched = this.#watched(id);
     watched.ticks += 1;
-    const { status, ledSince, ticks, heard } = watched;
+    const { status, ledSince, handsOverSince, ticks, heard } = watched;
     const { checkQuorum, electionTicks } = this.#plan.raft;
     const patience = leaseTimeouts * electionTicks;
-    if (!checkQuorum || status?.role !== 'leader' || ticks - ledSince <= patience) return;
+    if (status?.role !== 'leader') return;
+    // Meanwhile it takes no proposals.
+    if (status.transferee !== 0 && ticks - handsOverSince > patience)
+      throw new Violation(
+        'leadership',
+        `member ${id} has been handing over to ${status.transferee} for ${patience} ticks`,
+      );
+    if (!checkQuorum || ticks - ledSince <= patience) return;
     const isHeard = (voter: NodeId): boolean =>
       voter === id || (heard.get(voter) ?? ledSince) > ticks - patience;
     for (const half of [status.config.voters, status.config.outgoing]) {
@@ -131,6 +142,7 @@ export class Leadership {
     if (before !== undefined) this.#checkVote(before, status, watched);
     if (before?.config !== config) this.#checkConfig(status);
     if (before !== undefined && before.config !== config) this.#tallyConfig(before.config, config);
+    if (before?.transferee !== status.transferee) watched.handsOverSince = watched.ticks;
     // Whoever is new has a chance first, and so has the target of a transfer.
     if (before?.config !== config || before.transferee !== status.transferee)
       watched.ledSince = watched.ticks;
@@ -149,6 +161,7 @@ export class Leadership {
   }
 
   #tallyConfig(before: ConfState, { voters, outgoing, learners, learnersNext }: ConfState): void {
+    this.#tally.add('changes applied');
     if (outgoing.length > 0 && before.outgoing.length === 0) this.#tally.add('joint configurations');
     if (before.learners.some((id) => voters.includes(id))) this.#tally.add('learners promoted');
     if (before.voters.some((id) => learners.includes(id) || learnersNext.includes(id)))

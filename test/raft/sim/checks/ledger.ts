@@ -1,11 +1,11 @@
 import type { Message } from '../../../../agent/src/raft/core/message.ts';
 import type { AppendWork } from '../../../../agent/src/raft/core/ready.ts';
 import type { Status } from '../../../../agent/src/raft/core/status.ts';
-import type { Index, NodeId } from '../../../../agent/src/raft/core/types.ts';
+import type { Index, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
 import type { Tally } from '../world/tally.ts';
 import { Books } from './books.ts';
 import { done, handed, started, type RecoveredLog } from './log-rules.ts';
-import { sent } from './message-rules.ts';
+import { reasonNotToCampaign, received, sent } from './message-rules.ts';
 import type { ShadowLog } from './shadow-log.ts';
 import { observed } from './state-rules.ts';
 
@@ -23,6 +23,17 @@ export class Ledger {
 
   outstandingOf(id: NodeId): number {
     return this.#books.members.get(id)?.outstanding.length ?? 0;
+  }
+
+  /** Of an entry in a member's log. */
+  termOf(id: NodeId, index: Index): Term | undefined {
+    return this.#books.members.get(id)?.handed.term(index);
+  }
+
+  /** Whether it does not know who votes: a change is not applied, or a snapshot not on its disk. */
+  mustNotCampaign(id: NodeId): boolean {
+    const record = this.#books.members.get(id);
+    return record !== undefined && reasonNotToCampaign(record) !== undefined;
   }
 
   /** What must be on the member's disk now, whatever happens. */
@@ -56,6 +67,10 @@ export class Ledger {
 
   sent(sender: NodeId, message: Message): void {
     sent(this.#books, sender, message);
+  }
+
+  received(message: Message): void {
+    received(this.#books, message);
   }
 
   observed(status: Status): void {

@@ -1,5 +1,5 @@
 import type { AppendWork } from '../../../../agent/src/raft/core/ready.ts';
-import type { Entry, Index, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
+import type { Entry, EntryId, Index, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
 import { fail, type Books, type MemberRecord, type Seen } from './books.ts';
 import { sameEntry, ShadowLog } from './shadow-log.ts';
 
@@ -29,6 +29,8 @@ export const started = (books: Books, id: NodeId, log: RecoveredLog): void => {
     applied: 0,
     leads: false,
     config: undefined,
+    matches: new Map(),
+    told: 0,
   });
   const sent = books.sentVotes.get(`${id}/${term}`);
   if (sent !== undefined && vote !== sent)
@@ -81,7 +83,7 @@ export const handed = (books: Books, id: NodeId, work: AppendWork, applied: () =
   const record = books.of(id);
   record.outstanding.push(work);
   const { snapshot, entries } = work;
-  if (snapshot !== undefined) checkSnapshot(books, id, snapshot.index, snapshot.term);
+  if (snapshot !== undefined) checkSnapshot(books, id, record, snapshot);
   const first = entries[0];
   if (first !== undefined) {
     if (first.index <= record.commit)
@@ -99,13 +101,21 @@ export const handed = (books: Books, id: NodeId, work: AppendWork, applied: () =
   }
 };
 
-const checkSnapshot = ({ tally, committed }: Books, id: NodeId, index: Index, term: Term): void => {
+const checkSnapshot = (
+  { tally, committed }: Books,
+  id: NodeId,
+  { handed: log }: MemberRecord,
+  { index, term }: EntryId,
+): void => {
   tally.add('snapshots installed');
   if (committed[index]?.entry.term !== term)
     fail(
       'snapshots',
       `member ${id} takes over a snapshot at ${index} of term ${term}, which is not committed`,
     );
+  // What is behind it may have been acknowledged.
+  if (log.term(index) === term)
+    fail('snapshots', `member ${id} takes over a snapshot at ${index}, and its log holds that entry`);
 };
 
 const checkMatching = ({ entries }: Books, id: NodeId, entry: Entry, before: Term | undefined): void => {

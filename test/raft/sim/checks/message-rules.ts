@@ -1,6 +1,6 @@
 import type { Message, MessageType } from '../../../../agent/src/raft/core/message.ts';
 import type { Index, NodeId, Term } from '../../../../agent/src/raft/core/types.ts';
-import { fail, type Books } from './books.ts';
+import { acknowledgement, fail, type Books, type MemberRecord } from './books.ts';
 
 /** Go to the leader as their author wrote them, whoever passes them on. */
 const passedOn: ReadonlySet<MessageType> = new Set(['propose', 'readIndex', 'transferLeader']);
@@ -14,9 +14,27 @@ export const sent = (books: Books, sender: NodeId, message: Message): void => {
     fail('messages', `member ${sender} sends a ${type} of member ${from}`);
   if (ofLeaders.has(type)) checkLeads(books, message);
   if (reject) return;
+  if (type === 'appendResp') noteAcknowledged(books, message);
   if (type === 'vote' || type === 'preVote') checkMayAsk(books, message);
   else if (type === 'voteResp') checkVote(books, message);
   else if (type === 'appendResp' && index > 0) checkAcknowledged(books, from, term, index);
+};
+
+const noteAcknowledged = ({ acknowledged }: Books, { from, to, term, index }: Message): void => {
+  const key = acknowledgement(from, to, term);
+  acknowledged.set(key, Math.max(acknowledged.get(key) ?? 0, index));
+};
+
+/** A message comes in: what a leader says of its commit index, and of the log up to there. */
+export const received = ({ members }: Books, message: Message): void => {
+  const record = members.get(message.to);
+  if (record !== undefined && message.term >= record.term)
+    record.told = Math.max(record.told, committedBy(message));
+};
+
+const committedBy = ({ type, index, commit, entries, snapshot }: Message): Index => {
+  if (type === 'append') return Math.min(commit, index + entries.length);
+  return type === 'heartbeat' ? commit : (snapshot?.index ?? 0);
 };
 
 const checkLeads = ({ leaders }: Books, { type, from, term }: Message): void => {
@@ -27,16 +45,27 @@ const checkLeads = ({ leaders }: Books, { type, from, term }: Message): void => 
   leaders.set(term, from);
 };
 
+/** @returns undefined when it knows who votes, and has the log that it stands with */
+export const reasonNotToCampaign = ({
+  outstanding,
+  handed,
+  applied,
+  commit,
+}: MemberRecord): string | undefined => {
+  if (outstanding.some(({ snapshot }) => snapshot !== undefined)) return 'its snapshot is stored';
+  for (let index = applied + 1; index <= commit; index += 1)
+    if (handed.at(index)?.type === 'config') return `change ${index}, which is committed, is applied`;
+  return undefined;
+};
+
 /** Who does not know who votes, or has no vote, starts no election. */
 const checkMayAsk = (books: Books, { from }: Message): void => {
-  const { config, outstanding, handed, applied, commit } = books.of(from);
+  const record = books.of(from);
+  const { config } = record;
   if (config !== undefined && !config.voters.includes(from) && !config.outgoing.includes(from))
     fail('elections', `member ${from} campaigns and has no vote`);
-  if (outstanding.some(({ snapshot }) => snapshot !== undefined))
-    fail('elections', `member ${from} campaigns before its snapshot is stored`);
-  for (let index = applied + 1; index <= commit; index += 1)
-    if (handed.at(index)?.type === 'config')
-      fail('elections', `member ${from} campaigns before change ${index}, which is committed, is applied`);
+  const reason = reasonNotToCampaign(record);
+  if (reason !== undefined) fail('elections', `member ${from} campaigns before ${reason}`);
 };
 
 const checkVote = (books: Books, { from, to, term, index, logTerm }: Message): void => {

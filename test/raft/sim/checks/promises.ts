@@ -6,7 +6,10 @@ import type { World } from '../world/world.ts';
 import { durableState } from './durable-view.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Reading a whole disk takes long: one promise out of so many is checked against it, all against the books. */
+/**
+ * Reading a whole disk takes long: one promise out of so many is checked against it, and each that follows a failed sync;
+ * all are checked against the books.
+ */
 const oneIn = 100;
 
 /** Whether what a member promises to others really is on its disk, not only said to be. */
@@ -24,7 +27,8 @@ export class Promises {
   }
 
   sent({ type, from, reject }: Message, disk: Disk): void {
-    if (reject || (type !== 'appendResp' && type !== 'voteResp') || !this.#chance.happens(1 / oneIn)) return;
+    if (reject || (type !== 'appendResp' && type !== 'voteResp')) return;
+    if (!this.#chance.happens(1 / oneIn) && !disk.hasFailedSync) return;
     this.#world.tally.add('promises checked on disk');
     const expected = this.#ledger.durableOf(from);
     if (expected === undefined) return;

@@ -1,6 +1,6 @@
 import type { Status } from '../../../../agent/src/raft/core/status.ts';
 import type { ConfState, Index, NodeId } from '../../../../agent/src/raft/core/types.ts';
-import { fail, isQuorum, type Books, type MemberRecord } from './books.ts';
+import { acknowledgement, fail, isQuorum, type Books, type MemberRecord } from './books.ts';
 import { sameEntry } from './shadow-log.ts';
 
 /** A member after something that may have changed it. */
@@ -13,6 +13,7 @@ export const observed = (books: Books, status: Status): void => {
     leads: record.leads && record.term === term,
     config: record.config,
     commit: record.commit,
+    everLed: record.leads,
   };
   record.term = term;
   record.vote = vote;
@@ -22,8 +23,10 @@ export const observed = (books: Books, status: Status): void => {
   record.config = config;
   const configs =
     before.config === undefined || before.config === config ? [config] : [config, before.config];
+  if (leads && !before.leads) record.matches = new Map();
   if (leads && !before.leads) checkElected(books, record, status, configs);
   if (leads) checkMatches(books, record, status);
+  if (commit > before.commit && !leads && !before.everLed) checkTold(record, status);
   if (commit > before.commit) checkCommitted(books, record, status, before.commit, leads ? configs : []);
 };
 
@@ -40,6 +43,13 @@ const checkMonotony = (record: MemberRecord, status: Status): void => {
       'durability',
       `member ${id} has applied ${applied}, and its disk ends at ${record.durable.lastIndex}`,
     );
+  const applies = record.handed.term(applied);
+  if (
+    applies !== undefined &&
+    applied > record.durable.base.index &&
+    record.durable.term(applied) !== applies
+  )
+    fail('durability', `member ${id} has applied ${applied}, and its disk has another entry there`);
   if (commit > lastIndex)
     fail('monotony', `commit ${commit} of member ${id} is beyond its last entry ${lastIndex}`);
   if (term === record.term && record.vote !== 0 && vote !== record.vote)
@@ -101,18 +111,37 @@ const checkVotedFor = (
 };
 
 /** What a leader believes that a member holds it does hold, unless that has followed a later leader since. */
-const checkMatches = (books: Books, { handed, term }: MemberRecord, { progress }: Status): void => {
-  for (const [id, { match }] of progress) {
+const checkMatches = (books: Books, record: MemberRecord, { id: self, progress }: Status): void => {
+  const { handed, term, matches } = record;
+  record.matches = new Map([...progress].map(([id, { match }]) => [id, match]));
+  for (const [id, { match, next }] of progress) {
+    if (match >= next)
+      fail('progress', `leader ${self} would send ${next} to member ${id}, which has ${match}`);
+    const before = matches.get(id) ?? 0;
+    if (match < before)
+      fail('progress', `what member ${id} is known to hold falls from ${before} to ${match}`);
+    if (id !== self && match > (books.acknowledged.get(acknowledgement(id, self, term)) ?? 0))
+      fail(
+        'progress',
+        `leader ${self} takes member ${id} to hold ${match}, and was not told so in term ${term}`,
+      );
     const other = books.members.get(id);
     if (other === undefined || other.term > term || match <= other.durable.base.index) continue;
     if (other.durable.hardState.term > term) continue;
     const expected = handed.term(match);
     if (expected !== undefined && other.durable.term(match) !== expected)
       fail(
-        'log matching',
+        'progress',
         `the leader of term ${term} takes member ${id} to hold entry ${match}, and it does not`,
       );
   }
+};
+
+/** A follower knows to be committed what a leader has told it, as far as their logs are known to be the same. */
+const checkTold = ({ told, handed }: MemberRecord, { id, commit }: Status): void => {
+  const known = Math.max(handed.base.index, told);
+  if (commit > known)
+    fail('commitment', `member ${id} takes ${commit} for committed, and was told of ${known}`);
 };
 
 const checkCommitted = (

@@ -106,6 +106,7 @@ export class Member {
       if (status === undefined) return;
       this.#setting.ledger.observed(status);
       this.#setting.leadership.observed(status);
+      this.#setting.questions.observed(status);
     } catch (error) {
       this.#uncaught(error);
     }
@@ -132,6 +133,7 @@ export class Member {
     this.#life += 1;
     const life = this.#life;
     this.condition = 'booting';
+    this.disk.hasFailedSync = false;
     world.note(10, this.id, life);
     world.log?.(`n${this.id} starts`);
     const vfs = new MountedVfs({
@@ -140,6 +142,7 @@ export class Member {
       chance: this.#chance,
       deliver: (completion) => this.#run(life, completion),
       isAlive: () => life === this.#life,
+      failed: (what) => world.tally.add(what),
     });
     Process.boot(
       {
@@ -167,6 +170,7 @@ export class Member {
     this.condition = 'up';
     this.#setting.world.tally.add('starts');
     this.#setting.leadership.started(this.id);
+    this.#setting.questions.started(this.id);
     this.#tick(life, this.#chance.fraction());
   }
 
@@ -210,11 +214,15 @@ export class Member {
 
   /** The machine loses its power: what was not synced may be lost. */
   losePower(loss: Loss): void {
+    const { tally } = this.#setting.world;
     this.stop();
-    this.disk.crash(loss, this.#chance);
+    const { lost, torn, reordered, namesLost } = this.disk.crash(loss, this.#chance);
+    if (lost) tally.add('crashes that lost writes');
+    if (torn) tally.add('crashes that tore a write');
+    if (reordered) tally.add('crashes that kept the end only');
+    if (namesLost) tally.add('crashes that lost names');
     // It takes long to look.
-    if (this.#chance.happens(0.5) && hasTornTail(this.disk, walDirectory))
-      this.#setting.world.tally.add('torn tails recovered');
+    if (lost && hasTornTail(this.disk, walDirectory)) tally.add('torn tails recovered');
   }
 
   retire(): void {
@@ -256,7 +264,9 @@ export class Member {
     );
     world.log?.(describeMessage(received));
     this.#queue(({ driver }) => {
+      this.#setting.ledger.received(received);
       this.#setting.leadership.received(received);
+      this.#setting.questions.received(received, () => driver.status());
       driver.receive([received]);
     });
   }
@@ -271,7 +281,8 @@ export class Member {
       const member = this.#find(message.to);
       return member === undefined ? undefined : member.#end();
     };
-    const transfer = new Transfer({ message, network, sender, receiver, done });
+    const received = (arrived: Message): void => ledger.received(arrived);
+    const transfer = new Transfer({ message, network, sender, receiver, received, done });
     this.#later(life, streamPatience, () => transfer.end(false));
     this.#later(life, 0, () => transfer.start());
   }

@@ -58,9 +58,16 @@ export class Nemesis {
     return this.#chance.around(this.#setting.plan.faultLasts);
   }
 
+  /** Mostly so long that others elect a leader meanwhile. */
+  #longEnough(): Micros {
+    const { raft, tick } = this.#setting.plan;
+    const elections = this.#chance.happens(0.7) ? 1.5 + 3 * this.#chance.fraction() : 0;
+    return Math.max(this.#lasting(), elections * raft.electionTicks * tick);
+  }
+
   /** Runs something when a fault is over, unless everything was healed before. */
-  #later(action: () => void): void {
-    this.#setting.world.clock.after(this.#lasting(), () => {
+  #later(action: () => void, lasts = this.#lasting()): void {
+    this.#setting.world.clock.after(lasts, () => {
       if (!this.#isStopped) action();
     });
   }
@@ -86,7 +93,7 @@ export class Nemesis {
         return;
       case 'pause':
         victim.pause();
-        this.#later(() => victim.resume());
+        this.#later(() => victim.resume(), this.#longEnough());
         return;
       case 'partition':
         this.#divide();
@@ -133,11 +140,19 @@ export class Nemesis {
     }
   }
 
-  /** Somebody, and when it is to crash rather somebody whose disk has not done yet what it was given. */
+  /**
+   * Somebody, and when it is to crash rather somebody whose disk has not done yet what it was given; when it is to
+   * campaign, somebody who had better not.
+   */
   #bystander(kind: FaultKind, up: readonly Member[]): Member {
     const chance = this.#chance;
+    const { ledger } = this.#setting;
+    if (kind === 'campaign') {
+      const unready = up.filter(({ id }) => ledger.mustNotCampaign(id));
+      if (unready.length > 0 && chance.happens(0.7)) return chance.pick(unready);
+    }
     if (kind === 'powerLoss' || kind === 'kill') {
-      const busy = up.filter(({ id }) => this.#setting.ledger.outstandingOf(id) > 0);
+      const busy = up.filter(({ id }) => ledger.outstandingOf(id) > 0);
       if (busy.length > 0 && chance.happens(0.7)) return chance.pick(busy);
     }
     return chance.pick(up);
@@ -145,16 +160,39 @@ export class Nemesis {
 
   #losePower(victims: readonly Member[]): void {
     for (const victim of victims) {
-      victim.losePower(this.#chance.pick(losses));
-      this.#restartLater(victim);
+      const fails = (): void => {
+        victim.losePower(this.#chance.pick(losses));
+        this.#restartLater(victim);
+      };
+      if (this.#chance.happens(0.4)) fails();
+      else this.#betweenWriteAndSync(victim, fails);
     }
+  }
+
+  /** At a moment when there is something to lose: most of the time all that was written is durable. */
+  #betweenWriteAndSync({ disk }: Member, action: () => void): void {
+    disk.afterWrite = () => {
+      this.#after(disk.latency * disk.faults.slowness * 0.3, () => {
+        if (!this.#isStopped) action();
+      });
+    };
   }
 
   #restartLater(victim: Member): void {
     if (this.#chance.happens(0.5)) victim.disk.faults = soundDisk;
+    const start = (): void => {
+      victim.start();
+      if (!this.#chance.happens(0.2)) return;
+      // Whoever crashes does so again soon: what its short life has left meets the next one, which counts from 1 again.
+      this.#after(this.#setting.plan.tick * 5, () => {
+        if (this.#isStopped || victim.condition !== 'up') return;
+        victim.stop();
+        this.#restartLater(victim);
+      });
+    };
     // So soon at times that answers to its earlier process still reach it.
-    if (this.#chance.happens(0.3)) victim.start();
-    else this.#later(() => victim.start());
+    if (this.#chance.happens(0.3)) start();
+    else this.#later(start, this.#longEnough());
   }
 
   #divide(): void {
@@ -177,7 +215,7 @@ export class Nemesis {
     const heal = network.divide(
       (from, to) => inside.has(from) !== inside.has(to) && !(toInside && inside.has(to)),
     );
-    this.#later(heal);
+    this.#later(heal, this.#longEnough());
   }
 
   /** A link that comes and goes faster than anybody's patience. */
@@ -209,7 +247,7 @@ export class Nemesis {
 
   #errors(): DiskFaults {
     const chance = this.#chance;
-    const rate = (): number => (chance.happens(0.5) ? chance.fraction() * 0.2 : 0);
+    const rate = (): number => (chance.happens(0.5) ? chance.pick([0.05, 0.3, 1]) : 0);
     return { ...soundDisk, syncFails: rate(), writeFails: rate(), readFails: rate() };
   }
 

@@ -9,7 +9,7 @@ import type { WalIdentity } from '../../../../agent/src/raft/storage/segment.ts'
 import { SnapshotStore } from '../../../../agent/src/raft/storage/snapshot-store.ts';
 import type { Vfs } from '../../../../agent/src/raft/storage/vfs.ts';
 import type { Wal } from '../../../../agent/src/raft/storage/wal.ts';
-import { Registers } from '../workload/registers.ts';
+import { imageOf, Registers } from '../workload/registers.ts';
 import type { Chance } from '../world/chance.ts';
 import type { Disk } from '../world/disk.ts';
 import type { Setting } from './setting.ts';
@@ -100,7 +100,7 @@ export class Process {
 
   static #assemble(options: ProcessOptions, wal: Wal, store: SnapshotStore): Process {
     const { id, setting, vfs, elections, defer, sendSnapshot, onFailure } = options;
-    const { world, plan, network, ledger, leadership, promises, founding, book } = setting;
+    const { world, plan, network, ledger, leadership, promises, questions, founding, book } = setting;
     const { hardState } = wal.initialState();
     const first = wal.firstIndex();
     ledger.started(id, {
@@ -113,7 +113,10 @@ export class Process {
         book.applied(id, index, hash);
         book.command(index, command);
       },
-      membersChanged: (index, hash) => book.applied(id, index, hash),
+      membersChanged: (index, hash, config) => {
+        book.applied(id, index, hash);
+        questions.membersChanged(id, config);
+      },
       restored: (index, image) => book.image(id, index, image),
     });
     const driver: Driver = new Driver({
@@ -129,6 +132,7 @@ export class Process {
           ledger.sent(id, one);
           leadership.sent(id, one);
           promises.sent(one, options.disk);
+          questions.sent(id, one, () => driver.status());
           network.send(id, one);
         }
       },
@@ -143,6 +147,7 @@ export class Process {
 
 const watched = (files: SnapshotFiles, taken: (index: number, image: string) => void): SnapshotFiles => ({
   save: (snapshot, state, done) => {
+    imageOf(snapshot.index, snapshot.config, state);
     taken(snapshot.index, new TextDecoder().decode(state));
     files.save(snapshot, state, done);
   },

@@ -16,6 +16,8 @@ export interface TransferOptions {
   readonly sender: End;
   /** Looked up when something arrives; undefined when nobody listens. */
   readonly receiver: () => End | undefined;
+  /** The receiver has all of it, and is about to be given the message. */
+  readonly received: (message: Message) => void;
   /** Called at the sender, once. */
   readonly done: (delivered: boolean) => void;
 }
@@ -104,7 +106,7 @@ export class Transfer {
   }
 
   #finish(writer: SnapshotWriter, receiver: End): void {
-    const { message } = this.#options;
+    const { message, received } = this.#options;
     receiver.run(() =>
       this.#attempt(() =>
         writer.finish((error) => {
@@ -113,6 +115,7 @@ export class Transfer {
             this.end(false);
             return;
           }
+          received(message);
           receiver.process.driver.receive([message]);
           this.#carry(0, () => this.end(true));
         }),

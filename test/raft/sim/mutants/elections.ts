@@ -13,8 +13,8 @@ export const elections: readonly Mutant[] = [
     name: 'answers-before-durable',
     pitfall: 2,
     file: 'node/driver.ts',
-    find: 'this.#send(messages);',
-    replace: 'this.#send([...messages, ...(append?.messages ?? [])]);',
+    find: 'this.#notices.pass(messages);',
+    replace: 'this.#notices.pass([...messages, ...(append?.messages ?? [])]);',
     why: 'votes and acknowledgements leave before what they promise is on disk',
   },
   {
@@ -49,6 +49,8 @@ export const elections: readonly Mutant[] = [
     find: 'index === log.lastIndex() && log.matches({ index, term: logTerm });',
     replace: 'index >= 0 || log.matches({ index, term: logTerm });',
     why: 'the vote was for a log that a crash has cut short',
+    survives:
+      'takes a crash between asking and storing, a restart into the same term, and a late answer; `test/raft/core/durability.test.ts` "votes name the log that they were given for" finds it',
   },
   {
     name: 'longer-log-wins',
@@ -165,9 +167,10 @@ export const elections: readonly Mutant[] = [
   {
     name: 'campaigns-before-snapshot-is-stored',
     pitfall: 11,
-    file: 'core/state.ts',
-    find: 'return own !== undefined && !own.learner && !this.log.hasPendingSnapshot;',
-    replace: 'return own !== undefined && !own.learner;',
+    file: 'core/election.ts',
+    find: '!state.promotable || hasUnappliedConfig(state)) return;',
+    replace:
+      '(state.ownProgress?.learner ?? true) || (!state.log.hasPendingSnapshot && hasUnappliedConfig(state))) return;',
     why: 'its disk does not hold the log yet that it stands for election with',
   },
   {

@@ -26,14 +26,6 @@ export const membership: readonly Mutant[] = [
     why: 'who votes is not known yet',
   },
   {
-    name: 'change-applied-again-after-snapshot',
-    pitfall: 15,
-    file: 'core/raw-node.ts',
-    find: 'if (index <= state.configIndex) return undefined;',
-    replace: '',
-    why: 'a snapshot that overtook it holds its effect',
-  },
-  {
     name: 'half-commits',
     pitfall: 26,
     file: 'core/quorum/majority.ts',

@@ -1,7 +1,7 @@
 /** One way to get it wrong. */
 export interface Mutant {
   readonly name: string;
-  /** Of the list of pitfalls in the notes on Raft; 0 when it is none of them. */
+  /** Of the list in docs/raft/verification.md; 0 when it is none of them. */
   readonly pitfall: number;
   /** Below `agent/src/raft`. */
   readonly file: string;
@@ -10,4 +10,6 @@ export interface Mutant {
   readonly replace: string;
   /** What it gets wrong. */
   readonly why: string;
+  /** Why no seed finds it, and which other test does. */
+  readonly survives?: string;
 }

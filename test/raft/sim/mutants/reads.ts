@@ -42,11 +42,12 @@ export const reads: readonly Mutant[] = [
     why: 'a member that is cut off after the answer never gets the entries it waits for (found here)',
   },
   {
-    name: 'late-reads-ride-along',
+    name: 'late-reads-join-a-question',
     pitfall: 24,
     file: 'node/pending-reads.ts',
-    find: 'this.#confirmed.push({ index, reads: asked.reads });',
-    replace: 'this.#confirmed.push({ index, reads: [...asked.reads, ...this.#fresh.splice(0)] });',
+    find: '    if (this.#fresh.length === 0) return undefined;\n',
+    replace:
+      '    const open = [...this.#asked.values()].at(-1);\n    if (open !== undefined) (open.reads as Read[]).push(...this.#fresh.splice(0));\n    if (this.#fresh.length === 0) return undefined;\n',
     why: 'a read that began after the question may have to see more than its answer',
   },
   {

@@ -43,12 +43,12 @@ export const replication: readonly Mutant[] = [
     why: 'what is known to match need not be asked for again',
   },
   {
-    name: 'hint-of-no-use',
+    name: 'refusal-changes-nothing',
     pitfall: 31,
-    file: 'core/follower.ts',
-    find: '    rejectHint: hint.index,',
-    replace: '    rejectHint: append.index,',
-    why: 'logs that differ never meet when a refusal does not say where to try next',
+    file: 'core/tracker/progress.ts',
+    find: 'this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);',
+    replace: 'this.next = Math.max(rejected + 1, hint - hint, this.match + 1);',
+    why: 'logs that differ never meet when the next try is no lower',
   },
   {
     name: 'full-window-never-probed',
@@ -69,10 +69,13 @@ export const replication: readonly Mutant[] = [
   {
     name: 'done-for-other-entries',
     pitfall: 33,
-    file: 'core/unstable.ts',
-    find: 'if (index < this.offset || this.term(index) !== term) return;',
-    replace: 'if (index < this.offset || this.term(index) === undefined) return;',
+    file: 'core/raw-node.ts',
+    find: 'if (pledge.last !== undefined && pledge.term === state.term) state.log.stableTo(pledge.last);',
+    replace:
+      'if (pledge.last !== undefined) state.log.stableTo({ ...pledge.last, term: state.log.term(pledge.last.index) ?? 0 });',
     why: 'an acknowledgement of the disk is of entries that may have been replaced',
+    survives:
+      'takes a change of leader during one write; `test/raft/core/durability.test.ts` "one of entries that were replaced in the same term releases nothing either" finds it',
   },
   {
     name: 'done-of-an-earlier-term',
@@ -81,6 +84,8 @@ export const replication: readonly Mutant[] = [
     find: 'if (pledge.last !== undefined && pledge.term === state.term)',
     replace: 'if (pledge.last !== undefined)',
     why: 'entries may have been replaced by others of the same index and term, and those again',
+    survives:
+      'takes two changes of leader during one write; `test/raft/core/durability.test.ts` "an acknowledgement of an older piece releases nothing of what replaced it (ABA)" finds it',
   },
   {
     name: 'own-entries-count-at-once',
@@ -132,11 +137,11 @@ export const replication: readonly Mutant[] = [
     why: 'proposals of an earlier process have the same numbers',
   },
   {
-    name: 'applied-twice',
-    pitfall: 35,
+    name: 'snapshot-counts-as-unapplied',
+    pitfall: 38,
     file: 'core/log.ts',
-    find: 'this.#applying = entries.at(-1)?.index ?? this.#applying;',
+    find: '    this.#applying = Math.max(this.#applying, index);\n',
     replace: '',
-    why: 'each entry is applied once',
+    why: 'what a snapshot holds is applied with it',
   },
 ];

@@ -78,8 +78,8 @@ export const snapshots: readonly Mutant[] = [
     name: 'own-snapshot-after-newer-one',
     pitfall: 37,
     file: 'node/driver.ts',
-    find: 'applied <= this.#newestSnapshot) return;',
-    replace: 'applied < 0) return;',
+    find: 'if (error !== undefined || applied <= this.#newestSnapshot)',
+    replace: 'if (error !== undefined || applied < 0)',
     why: 'one that is saved late is older than one that was received meanwhile',
   },
   {

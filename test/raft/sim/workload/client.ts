@@ -194,6 +194,7 @@ export class Client {
       driver.propose(bytes, (outcome) => {
         world.tally.add(`proposals ${outcome.kind}`);
         if (outcome.kind === 'refused') book.refused(attempt);
+        if (outcome.kind === 'applied') book.answered(attempt, outcome.index);
         if (outcome.kind === 'applied' && outcome.index <= floor)
           throw new Violation(
             'proposals',
@@ -206,7 +207,7 @@ export class Client {
 
   #read(): void {
     const { setting, history, number } = this.#options;
-    const { world, ledger } = setting;
+    const { world, ledger, questions } = setting;
     const key = this.#key(this.#chance.happens(0.5) ? registerKeys : listKeys);
     const invoked = history.moment();
     const floor = ledger.highestCommit;
@@ -222,7 +223,9 @@ export class Client {
       this.#soon();
     });
     target?.enter(({ driver, registers }) => {
+      const begun = questions.readBegins(driver.status().id, driver.status());
       driver.read((applied) => {
+        if (applied !== undefined) questions.readServed(driver.status().id, begun, driver.status());
         // Whatever was committed anywhere before the read began, it must see.
         if (applied !== undefined && applied < floor)
           throw new Violation(

@@ -35,7 +35,7 @@ export const operate = (
 export interface RegistersObserver {
   /** A command was applied; `hash` is that of all commands and changes of members so far. */
   applied(index: Index, hash: number, command: Command): void;
-  membersChanged(index: Index, hash: number): void;
+  membersChanged(index: Index, hash: number, config: ConfState): void;
   restored(index: Index, image: string): void;
 }
 
@@ -47,6 +47,19 @@ interface Image {
   readonly registers: readonly (readonly [string, string])[];
   readonly sessions: readonly (readonly [Index, Session])[];
 }
+
+/** @throws Violation when it is not of that index, or not of those members */
+export const imageOf = (index: Index, config: ConfState, snapshot: Uint8Array): Image => {
+  const image = JSON.parse(new TextDecoder().decode(snapshot)) as Image;
+  if (image.applied > index)
+    throw new Violation('snapshots', `a state of ${image.applied} is taken for a snapshot of ${index}`);
+  if (image.config !== configText(config))
+    throw new Violation(
+      'snapshots',
+      `a snapshot of ${index} has members ${configText(config)} and its state ${image.config}`,
+    );
+  return image;
+};
 
 /**
  * Registers that clients with sessions write to: a command that arrives twice takes effect once, and is answered as it
@@ -132,7 +145,7 @@ export class Registers implements StateMachine {
   membersChanged(index: Index, config: ConfState): void {
     this.#config = config;
     this.#advance(index, crc32(configText(config), this.#hash));
-    this.#observer.membersChanged(index, this.#hash);
+    this.#observer.membersChanged(index, this.#hash, config);
   }
 
   snapshot(): Uint8Array {
@@ -140,14 +153,7 @@ export class Registers implements StateMachine {
   }
 
   restore(index: Index, config: ConfState, snapshot: Uint8Array): void {
-    const image = JSON.parse(new TextDecoder().decode(snapshot)) as Image;
-    if (image.applied > index)
-      throw new Violation('snapshots', `a state of ${image.applied} is taken for a snapshot of ${index}`);
-    if (image.config !== configText(config))
-      throw new Violation(
-        'snapshots',
-        `a snapshot of ${index} has members ${configText(config)} and its state ${image.config}`,
-      );
+    const image = imageOf(index, config, snapshot);
     this.#registers = new Map(image.registers);
     this.#sessions = new Map(image.sessions.map(([id, session]) => [id, { ...session }]));
     this.#config = config;
