@@ -64,13 +64,10 @@ export const ModelSpec = Type.Object(
     ),
     parameters: Type.Optional(ModelParameters),
     agents: Type.Optional(
-      Type.Array(
-        Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }),
-        {
-          maxItems: 1000,
-          description: 'Agents that may hold the model; left out: all, empty: none.',
-        },
-      ),
+      Type.Array(Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }), {
+        maxItems: 1000,
+        description: 'Agents that may hold the model; left out: all, empty: none.',
+      }),
     ),
     priority: Type.Optional(
       Type.Integer({
