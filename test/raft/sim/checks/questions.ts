@@ -74,7 +74,9 @@ export class Questions {
     const watched = this.#members.get(to);
     if (watched === undefined) return;
     watched.moments += 1;
-    if (type === 'heartbeatResp') watched.heard.set(from, { term, moment: watched.moments });
+    // A late one of an earlier term takes nothing back.
+    if (type === 'heartbeatResp' && term >= (watched.heard.get(from)?.term ?? 0))
+      watched.heard.set(from, { term, moment: watched.moments });
     if (type === 'readIndexResp')
       watched.answered = Math.max(watched.answered, watched.sent.get(context) ?? 0);
     if (type !== 'readIndex') return;
