@@ -58,7 +58,7 @@ export class Group {
 
   async admit(request: AdmissionRequest): Promise<Admission> {
     const { member } = this.#options;
-    await catchUp(() => member.thread);
+    await catchUp(() => member.running());
     const { clusterId = '' } = member.identity ?? {};
     if (request.clusterId !== undefined && request.clusterId !== clusterId)
       throw new ApiError(
@@ -78,7 +78,7 @@ export class Group {
             `Member ${request.memberId} is an older volume of agent ${agent}, which is member ${known.id} now.`,
           );
     if (known?.incarnation !== incarnation || known.address !== address)
-      await agree(() => member.thread, { op: 'admitMember', agent, incarnation, address });
+      await agree(() => member.running(), { op: 'admitMember', agent, incarnation, address });
     const members = Object.values(member.state.members);
     const own = members.find((other) => other.agent === agent && other.incarnation === incarnation);
     // Another one of the same name was faster.
@@ -89,7 +89,7 @@ export class Group {
   /** @throws ApiError node_not_found, unsafe_change, no_leader, not_a_member, deadline_exceeded */
   async remove(agent: string): Promise<void> {
     const { member, peers, signal } = this.#options;
-    await catchUp(() => member.thread);
+    await catchUp(() => member.running());
     const there = peers.list().find(({ id, online }) => online && id === agent)?.status?.consensus;
     if (there?.state === 'member' && there.clusterId === member.identity?.clusterId) {
       try {
@@ -108,7 +108,7 @@ export class Group {
 
   async transfer(agent: string): Promise<void> {
     const { member } = this.#options;
-    await catchUp(() => member.thread);
+    await catchUp(() => member.running());
     const { voters = [] } = member.config ?? {};
     const to = this.#idsOf(agent).find((id) => voters.includes(id));
     if (to === undefined) throw new ApiError('node_not_found', `No agent "${agent}" has a vote.`);
@@ -160,7 +160,7 @@ export class Group {
 
   async backup(): Promise<CatalogBackup> {
     const { member, now } = this.#options;
-    const index = await catchUp(() => member.thread);
+    const index = await catchUp(() => member.running());
     return backupOf(member.state, member.identity?.clusterId ?? '', index, now().toISOString());
   }
 
@@ -168,8 +168,8 @@ export class Group {
     const { member, log } = this.#options;
     // All or nothing: what is wrong in it is found before anything is changed.
     checkBackup(backup);
-    await catchUp(() => member.thread);
-    for (const operation of commandsFor(backup, member.state)) await agree(() => member.thread, operation);
+    await catchUp(() => member.running());
+    for (const operation of commandsFor(backup, member.state)) await agree(() => member.running(), operation);
     log.info('A backup was taken over.', { takenAt: backup.takenAt, from: backup.clusterId });
     return member.state;
   }
@@ -192,7 +192,7 @@ export class Group {
     const isOut = (): boolean => this.#isOut(ids) || (ids.includes(own) && this.#othersSayOut(own));
     const problem = removalProblem(this.#leaderStatus()?.members, ids);
     if (problem !== undefined) throw new ApiError('unsafe_change', problem);
-    for (const id of ids) await agree(() => member.thread, { op: 'removeMember', id });
+    for (const id of ids) await agree(() => member.running(), { op: 'removeMember', id });
     const ends = performance.now() + removalMs;
     while (!isOut()) {
       await member.refresh();

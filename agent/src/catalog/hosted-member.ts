@@ -79,6 +79,13 @@ export class HostedMember {
     return this.#failure === undefined ? this.#thread : undefined;
   }
 
+  /** @throws ApiError not_a_member, or why the member has failed */
+  running(): RaftThread {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#thread === undefined) throw new ApiError('not_a_member');
+    return this.#thread;
+  }
+
   get state(): CatalogState {
     return this.#state;
   }

@@ -161,7 +161,7 @@ export class Membership implements Consensus, Component {
         this.#hasLeft = true;
         return this.status();
       }
-      await catchUp(() => member.thread);
+      await catchUp(() => member.running());
       if (Object.keys(member.state.members).length <= 1)
         throw new ApiError('unsafe_change', `Agent ${agent} is the only member of its group.`);
       const { memberId } = identity;
@@ -261,7 +261,7 @@ export class Membership implements Consensus, Component {
     const known = Object.hasOwn(state.members, memberId) ? state.members[memberId] : undefined;
     const isFirst = memberId === 1 && Object.keys(state.members).length === 0;
     if (known === undefined ? !isFirst : known.address === address) return;
-    await agree(() => member.thread, { op: 'admitMember', agent, incarnation, address });
+    await agree(() => member.running(), { op: 'admitMember', agent, incarnation, address });
   }
 
   /**

@@ -9,8 +9,6 @@ import type { RaftThread } from './thread/raft-thread.ts';
 const defaultPatienceMs = 3500;
 const retry = { minMs: 30, maxMs: 300 } as const;
 
-const notAMember = (): ApiError => new ApiError('not_a_member');
-
 const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
   const over = new AbortController();
   const late = sleep(Math.max(0, ms), over.signal).then(
@@ -27,18 +25,19 @@ const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> =
 /** What is to be said when the time is over. */
 const giveUp = (outcome: Outcome | undefined): ApiError => {
   if (outcome === undefined || outcome.kind === 'unknown') return new ApiError('outcome_unknown');
-  if (outcome.kind === 'refused' && outcome.reason === 'stopped') return notAMember();
+  if (outcome.kind === 'refused' && outcome.reason === 'stopped') return new ApiError('not_a_member');
   return new ApiError('no_leader');
 };
 
 /**
  * Has the group agree to an operation, tried again while nobody leads or it is not known what became of it: each of
  * ours comes to the same however often it is applied.
+ * @param thread throws when there is no member that works
  * @returns the machine's answer to it
  * @throws ApiError not_a_member, no_leader, outcome_unknown, body_too_large, or why it was refused
  */
 export const agree = async (
-  thread: () => RaftThread | undefined,
+  thread: () => RaftThread,
   operation: CatalogOperation,
   patienceMs = defaultPatienceMs,
 ): Promise<Readonly<Record<string, unknown>>> => {
@@ -47,7 +46,6 @@ export const agree = async (
   let mayBeApplied = false;
   for (let attempt = 0; ; attempt += 1) {
     const member = thread();
-    if (member === undefined) throw notAMember();
     const outcome = await within(member.propose(payload), deadline - performance.now());
     if (outcome?.kind === 'applied') {
       const answer = outcome.result as Answer;
@@ -66,14 +64,10 @@ export const agree = async (
  * Waits until the replica holds all that was agreed on before the call.
  * @throws ApiError not_a_member, no_leader
  */
-export const catchUp = async (
-  thread: () => RaftThread | undefined,
-  patienceMs = defaultPatienceMs,
-): Promise<number> => {
+export const catchUp = async (thread: () => RaftThread, patienceMs = defaultPatienceMs): Promise<number> => {
   const deadline = performance.now() + patienceMs;
   for (let attempt = 0; ; attempt += 1) {
     const member = thread();
-    if (member === undefined) throw notAMember();
     const index = await within(member.read(), deadline - performance.now());
     if (index !== undefined) return index;
     if (performance.now() >= deadline) throw new ApiError('no_leader');

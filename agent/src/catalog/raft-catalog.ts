@@ -87,7 +87,7 @@ export class RaftCatalog implements Catalog, Component {
 
   async apply(value: DesiredState): Promise<{ readonly revision: number; readonly changed: boolean }> {
     const state = checkDesiredState(value);
-    if (this.#thread() === undefined) throw new ApiError('not_a_member');
+    this.#running();
     const { revision } = this.state();
     // What this agent has learned may be behind, never ahead: that much needs no entry in the log.
     if (state.revision === revision) return { revision, changed: false };
@@ -96,7 +96,7 @@ export class RaftCatalog implements Catalog, Component {
         'stale_revision',
         `Revision ${state.revision} is older than revision ${revision}, which the cluster has.`,
       );
-    const answer = await agree(() => this.#thread(), { op: 'setDesired', origin: 'pushed', state });
+    const answer = await agree(() => this.#running(), { op: 'setDesired', origin: 'pushed', state });
     const changed = answer.changed === true;
     if (changed)
       this.#options.log.info('Took over a new desired state.', {
@@ -107,7 +107,7 @@ export class RaftCatalog implements Catalog, Component {
   }
 
   async agree(operation: CatalogOperation): Promise<void> {
-    await agree(() => this.#thread(), operation);
+    await agree(() => this.#running(), operation);
   }
 
   onChange(listener: (state: DesiredState) => void): () => void {
@@ -120,8 +120,8 @@ export class RaftCatalog implements Catalog, Component {
     return () => this.#agreedListeners.delete(listener);
   }
 
-  #thread(): HostedMember['thread'] {
-    return this.#options.member.thread;
+  #running(): ReturnType<HostedMember['running']> {
+    return this.#options.member.running();
   }
 
   #call(work: () => void): void {
@@ -136,7 +136,7 @@ export class RaftCatalog implements Catalog, Component {
   async #configureLater(): Promise<void> {
     for (let attempt = 0; !this.#stopped.signal.aborted; attempt += 1) {
       try {
-        if (this.#thread() !== undefined) {
+        if (this.#options.member.thread !== undefined) {
           await this.#configure();
           return;
         }
@@ -150,7 +150,7 @@ export class RaftCatalog implements Catalog, Component {
   /** What was pushed stays, whatever the configuration says; what another configuration said does not. */
   async #configure(patienceMs?: number): Promise<void> {
     const { configured, log } = this.#options;
-    await catchUp(() => this.#thread(), patienceMs);
+    await catchUp(() => this.#running(), patienceMs);
     const { desired, desiredOrigin } = this.agreed();
     if (desired.revision > 0 && desiredOrigin === 'pushed') return;
     if (desired.revision > 0 && canonicalDesiredState(desired) === canonicalDesiredState(configured)) return;
@@ -158,6 +158,6 @@ export class RaftCatalog implements Catalog, Component {
     if (revision > 1)
       log.info('The configuration asks for other models or settings than before.', { revision });
     const state = checkDesiredState({ ...configured, revision });
-    await agree(() => this.#thread(), { op: 'setDesired', origin: 'configuration', state }, patienceMs);
+    await agree(() => this.#running(), { op: 'setDesired', origin: 'configuration', state }, patienceMs);
   }
 }

@@ -3,7 +3,13 @@ import { CatalogBackup, ConsensusStatus } from '../wire/consensus.ts';
 import { modelErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
-const agreementErrors = ['not_a_member', 'no_leader', 'outcome_unknown'] as const;
+const agreementErrors = [
+  'not_a_member',
+  'no_leader',
+  'outcome_unknown',
+  'member_disk',
+  'member_failed',
+] as const;
 
 export const nativeRoutes = {
   health: {
@@ -65,14 +71,7 @@ export const nativeRoutes = {
     body: native.JoinBody,
     bodyOptional: true,
     response: ConsensusStatus,
-    errors: [
-      ...agreementErrors,
-      'already_member',
-      'agent_unreachable',
-      'other_cluster',
-      'member_replaced',
-      'member_disk',
-    ],
+    errors: [...agreementErrors, 'already_member', 'agent_unreachable', 'other_cluster', 'member_replaced'],
   },
   clusterLeave: {
     method: 'post',
