@@ -245,7 +245,9 @@ export const startLocalCluster = async (options: LocalClusterOptions = {}): Prom
         await eventually(`${id} is in the group and knows its models`, async () => {
           const { catalogRevision, consensus } = await client.status(id, portsOf(index).internal);
           const { voters = [], learners = [] } = consensus ?? {};
-          return catalogRevision > 0 && voters.length + learners.length === ids.length;
+          // Several agents that are configured to serve nothing hand nothing to their group.
+          const knows = models.length === 0 || catalogRevision > 0;
+          return knows && voters.length + learners.length === ids.length;
         });
     } finally {
       client.close();
