@@ -8,20 +8,8 @@ type Campaign = 'preElection' | 'election' | 'transfer';
 /** A vote that a transfer asks for carries this: a live leader is then no reason to refuse. */
 export const transferContext = 1;
 
-const scanBytes = 1024 * 1024;
-
 /** Whether a change of the members is committed and not applied: who votes is not known yet. */
-const hasUnappliedConfig = (state: RaftState): boolean => {
-  const { log } = state;
-  for (let from = log.applied + 1; from <= log.committed;) {
-    const entries = log.slice(from, log.committed + 1, scanBytes) ?? [];
-    if (entries.some(({ type }) => type === 'config')) return true;
-    // Compacted away before it was applied: a snapshot that is on its way holds it.
-    if (entries.length === 0) return true;
-    from += entries.length;
-  }
-  return false;
-};
+const hasUnappliedConfig = ({ log }: RaftState): boolean => log.hasConfig(log.applied + 1, log.committed + 1);
 
 const becomeLeader = (state: RaftState): void => {
   state.becomeLeader();

@@ -3,6 +3,8 @@ import type { LogStorage } from './log-storage.ts';
 import { entrySize, type Entry, type EntryId, type Index, type Snapshot, type Term } from './types.ts';
 import { Unstable } from './unstable.ts';
 
+const scanBytes = 1024 * 1024;
+
 /** Entries up to a size, at least one. */
 export const limitSize = (entries: readonly Entry[], maxBytes: number): readonly Entry[] => {
   let bytes = 0;
@@ -72,6 +74,18 @@ export class RaftLog {
   isUpToDate(other: EntryId): boolean {
     const own = this.lastId();
     return other.term > own.term || (other.term === own.term && other.index >= own.index);
+  }
+
+  /** Whether there is, or may be, a change of the members among these. @param to exclusive */
+  hasConfig(from: Index, to: Index): boolean {
+    for (let next = from; next < to;) {
+      const entries = this.slice(next, to, scanBytes) ?? [];
+      if (entries.some(({ type }) => type === 'config')) return true;
+      // Compacted away, or under a snapshot that is on its way, which may hold one.
+      if (entries.length === 0) return true;
+      next += entries.length;
+    }
+    return false;
   }
 
   /** Entries [from, to), at least one and then no more than so many bytes. @returns undefined when compacted away */

@@ -246,6 +246,9 @@ export class RawNode {
     if (entries.length === 0 && snapshot === undefined && hardState === undefined && promised.length === 0)
       return undefined;
     const voted = now.term !== this.#hardState.term || now.vote !== this.#hardState.vote;
+    // Who votes must be known after a crash: with the members of before, some who are gone by then may be missing.
+    const decidesMembers = (): boolean => state.log.hasConfig(this.#hardState.commit + 1, now.commit + 1);
+    const mustSync = entries.length > 0 || snapshot !== undefined || voted || decidesMembers();
     state.messagesAfterSync = [];
     this.#hardState = now;
     state.log.acceptUnstable();
@@ -260,7 +263,7 @@ export class RawNode {
       entries,
       hardState,
       snapshot,
-      mustSync: entries.length > 0 || snapshot !== undefined || voted,
+      mustSync,
       messages: promised.filter(({ to }) => to !== this.id),
       token,
     };

@@ -10,7 +10,7 @@ export interface AppendWork {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
   readonly snapshot: Snapshot | undefined;
-  /** False when a crash may undo it, also one of this process alone: only `commit` moved. */
+  /** False when a crash may undo it, also one of this process alone: only `commit` moved, and decided no members. */
   readonly mustSync: boolean;
   /** Messages to others that may leave once this is durable. */
   readonly messages: readonly Message[];

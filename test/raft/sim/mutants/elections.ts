@@ -21,8 +21,8 @@ export const elections: readonly Mutant[] = [
     name: 'vote-needs-no-sync',
     pitfall: 2,
     file: 'core/raw-node.ts',
-    find: 'mustSync: entries.length > 0 || snapshot !== undefined || voted,',
-    replace: 'mustSync: entries.length > 0 || snapshot !== undefined || (voted && entries.length > 0),',
+    find: 'mustSync = entries.length > 0 || snapshot !== undefined || voted || decidesMembers();',
+    replace: 'mustSync = entries.length > 0 || snapshot !== undefined || decidesMembers();',
     why: 'a vote that was only written may be forgotten and given to another',
   },
   {
