@@ -53,7 +53,7 @@ export class CommitNotices {
     return leaving;
   }
 
-  /** Another role, or another term: what was said before says nothing any more. */
+  /** Another role, or another term: what was said before says nothing any more. What is held is to be released first. */
   clear(): void {
     this.#held.clear();
     this.#told.clear();

@@ -265,6 +265,7 @@ export class Driver {
   #handOut(): void {
     const { softState, messages, append, apply, readStates } = this.#node.ready();
     if (softState !== undefined) {
+      this.#send(this.#notices.release());
       this.#notices.clear();
       // What the one before has taken is applied by now, or nobody can tell.
       if (softState.lead !== nobody) this.#proposals.hurry(this.#now + graceTicks);
