@@ -55,7 +55,11 @@ const main = async (): Promise<void> => {
     logger,
     failpoints: createFailpoints({
       spec: settings.failpoints,
-      crash: () => process.kill(process.pid, 'SIGKILL'),
+      crash: () => {
+        process.kill(process.pid, 'SIGKILL');
+        // As the first process of a container it is out of reach of its own signals.
+        process.exit(137);
+      },
     }),
     onLost: (error) => {
       logger.error('Not the leader any more', { error });
