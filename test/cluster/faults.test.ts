@@ -304,10 +304,12 @@ describe('a cluster that serves', () => {
     const streams: LongStream[] = [];
     for (const model of ['tiny', 'pinned'])
       for (const { name, url } of agents) streams.push(await startLongStream(name, url, model, stop.signal));
-    const entered = streams.filter(({ entry }) => entry === victim.name);
-    const lost = streams.filter(({ entry, servedBy }) => entry !== victim.name && servedBy === victim.name);
-    const untouched = streams.filter((stream) => !entered.includes(stream) && !lost.includes(stream));
-    expect(lost.length).toBeGreaterThanOrEqual(2);
+    // They are long, not endless: on a slow machine the first ones may be over by now.
+    const running = streams.filter(({ outcome }) => outcome === undefined);
+    const entered = running.filter(({ entry }) => entry === victim.name);
+    const lost = running.filter(({ entry, servedBy }) => entry !== victim.name && servedBy === victim.name);
+    const untouched = running.filter((stream) => !entered.includes(stream) && !lost.includes(stream));
+    expect(lost.length).toBeGreaterThanOrEqual(1);
     const node = Number(victim.node.replace('node-', ''));
     await stack.cluster.stopNode(node);
     try {
