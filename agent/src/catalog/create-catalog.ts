@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { NodeConfig } from '@ollamamax/api';
 import type { Logger, TlsMaterial } from '@ollamamax/common';
-import { raftAddress } from '../config/raft-address.ts';
 import { parseListenAddress } from '../config/listen-address.ts';
 import type { GroupPeers } from './group.ts';
 import { HostedMember } from './hosted-member.ts';
@@ -24,7 +23,7 @@ export const createCatalog = (
   tls: (() => TlsMaterial) | undefined,
   peers: GroupPeers,
 ): CatalogParts => {
-  const { cluster, node, listen, storage } = config;
+  const { advertise, cluster, node, listen, storage } = config;
   const log = logger.child({ component: 'catalog' });
   const member = new HostedMember({
     directory: join(storage.dataDir, 'raft'),
@@ -33,7 +32,7 @@ export const createCatalog = (
     network:
       tls === undefined
         ? undefined
-        : { ...parseListenAddress(listen.raft), advertise: raftAddress(config), tls },
+        : { ...parseListenAddress(listen.raft), advertise: advertise.raft ?? listen.raft, tls },
     log,
   });
   const membership = new Membership({ member, agent: node.id, peers, log, now: () => new Date() });

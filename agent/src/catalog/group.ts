@@ -12,7 +12,7 @@ import { membersIn } from './catalog-machine.ts';
 import { backupOf, commandsFor } from './backup.ts';
 import { checkBackup } from './backup-check.ts';
 import type { HostedMember } from './hosted-member.ts';
-import { agree, catchUp } from './proposals.ts';
+import { agree, catchUp, within } from './proposals.ts';
 import { removalProblem } from './removal.ts';
 import type { CatalogState } from './state/catalog-state.ts';
 
@@ -143,17 +143,7 @@ export class Group {
   }
 
   async snapshot(): Promise<number> {
-    const { thread } = this.#options.member;
-    if (thread === undefined) throw new ApiError('not_a_member');
-    const late = new AbortController();
-    const index = await Promise.race([
-      thread.snapshot(),
-      sleep(snapshotMs, late.signal).then(
-        () => undefined,
-        () => undefined,
-      ),
-    ]);
-    late.abort();
+    const index = await within(this.#options.member.running().snapshot(), snapshotMs);
     if (index === undefined) throw new ApiError('deadline_exceeded', 'The snapshot could not be written.');
     return index;
   }

@@ -1,6 +1,5 @@
 import { ApiError, type CatalogOperation } from '@ollamamax/api';
 import { backoffDelay, sleep } from '@ollamamax/common';
-import type { Outcome } from '../raft/node/pending-proposals.ts';
 import type { Answer } from './state/catalog-state.ts';
 import { encodeCommand } from './state/command.ts';
 import type { RaftThread } from './thread/raft-thread.ts';
@@ -9,7 +8,8 @@ import type { RaftThread } from './thread/raft-thread.ts';
 const defaultPatienceMs = 3500;
 const retry = { minMs: 30, maxMs: 300 } as const;
 
-const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
+/** @returns undefined when it took longer; what it comes to then is not waited for */
+export const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> => {
   const over = new AbortController();
   const late = sleep(Math.max(0, ms), over.signal).then(
     () => undefined,
@@ -20,13 +20,6 @@ const within = async <T>(work: Promise<T>, ms: number): Promise<T | undefined> =
   } finally {
     over.abort();
   }
-};
-
-/** What is to be said when the time is over. */
-const giveUp = (outcome: Outcome | undefined): ApiError => {
-  if (outcome === undefined || outcome.kind === 'unknown') return new ApiError('outcome_unknown');
-  if (outcome.kind === 'refused' && outcome.reason === 'stopped') return new ApiError('not_a_member');
-  return new ApiError('no_leader');
 };
 
 /**
@@ -55,7 +48,12 @@ export const agree = async (
     if (outcome?.kind === 'refused' && outcome.reason === 'tooLarge')
       throw new ApiError('body_too_large', 'What was asked for is too large to be agreed on.');
     mayBeApplied ||= outcome?.kind !== 'refused';
-    if (performance.now() >= deadline) throw mayBeApplied ? giveUp(undefined) : giveUp(outcome);
+    if (performance.now() >= deadline) {
+      if (mayBeApplied) throw new ApiError('outcome_unknown');
+      throw new ApiError(
+        outcome?.kind === 'refused' && outcome.reason === 'stopped' ? 'not_a_member' : 'no_leader',
+      );
+    }
     await sleep(backoffDelay(attempt, retry));
   }
 };
