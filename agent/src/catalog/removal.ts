@@ -1,5 +1,4 @@
-import type { ConsensusMember } from '@ollamamax/api';
-import { votersFor } from '../raft/node/autopilot.ts';
+import { votersFor, type ConsensusMember } from '@ollamamax/api';
 import type { NodeId } from '../raft/core/types.ts';
 
 const majorityOf = (count: number): number => Math.floor(count / 2) + 1;

@@ -1,4 +1,4 @@
-import { ApiError, type ConsensusMember, type ConsensusStatus } from '@ollamamax/api';
+import { ApiError, votersFor, type ConsensusMember, type ConsensusStatus } from '@ollamamax/api';
 import type { MemberCall } from '../agents/agent-client.ts';
 
 interface Member {
@@ -17,7 +17,6 @@ interface Agent {
 }
 
 const majority = (count: number): number => Math.floor(count / 2) + 1;
-const votersFor = (members: number): number => (members < 3 ? 1 : members < 5 ? 3 : 5);
 
 /**
  * Agents that agree, in small: who is a member, who leads, and what the leader does by itself, one step at a time.

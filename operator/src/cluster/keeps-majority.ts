@@ -1,4 +1,4 @@
-import type { ConsensusMember } from '@ollamamax/api';
+import { votersFor, type ConsensusMember } from '@ollamamax/api';
 import { hasCaughtUp } from '../agents/visible.ts';
 import { majorityOf, type GroupLeader } from './group-view.ts';
 
@@ -45,12 +45,6 @@ export const canSpare = (voting: Voting, agent: string): boolean => {
   const voters = votersOf(voting);
   const there = voters.filter((member) => member.agent !== agent && isThere(voting, member));
   return there.length >= majorityOf(voters.length);
-};
-
-/** As many as the leader makes of so many members: see the autopilot of the agents. */
-const votersFor = (members: number): number => {
-  if (members < 3) return 1;
-  return members < 5 ? 3 : 5;
 };
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ConfState, NodeId } from '../core/types.ts';
-import { nextStep, votersFor, type MemberHealth, type Situation } from './autopilot.ts';
+import { votersFor } from '@ollamamax/api';
+import { nextStep, type MemberHealth, type Situation } from './autopilot.ts';
 
 const limits = { aliveTicks: 20, replaceTicks: 600, closeEntries: 10 };
 

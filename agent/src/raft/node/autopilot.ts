@@ -1,3 +1,4 @@
+import { votersFor } from '@ollamamax/api';
 import type { ConfigChange, SingleChange } from '../core/config-change/change.ts';
 import type { ConfState, Index, NodeId } from '../core/types.ts';
 
@@ -36,12 +37,6 @@ export type Step =
   | { readonly kind: 'transfer'; readonly to: NodeId; readonly why: string }
   /** What would have to be done now could cost the quorum. */
   | { readonly kind: 'blocked'; readonly why: string };
-
-/** Voters for so many members: an even number, and two, would bear no more losses than one less. */
-export const votersFor = (members: number): number => {
-  if (members < 3) return 1;
-  return members < 5 ? 3 : 5;
-};
 
 const changeOf = (changes: readonly SingleChange[]): ConfigChange => ({
   transition: 'auto',
