@@ -63,14 +63,15 @@ const measureShared = async (candidate: RaftCandidate, seconds: number): Promise
 const measureOwn = async (cluster: OurCluster, certificates: string, seconds: number): Promise<Own> => {
   const syncsPerWrite: number[] = [];
   for (const clients of curve) {
-    const before = (await cluster.leader()).figures.syncs;
-    const load = await cluster.load({
+    const before = (await cluster.leader()).figures;
+    await cluster.load({
       clients,
       connections: Math.min(clients, 100),
       bytes: 1024,
       seconds: seconds / 4,
     });
-    syncsPerWrite.push(((await cluster.leader()).figures.syncs - before) / load.operations);
+    const after = (await cluster.leader()).figures;
+    syncsPerWrite.push((after.syncs - before.syncs) / (after.applied - before.applied));
   }
   const residentMB = (await cluster.leader()).figures.rss / 1e6;
   const failoversMs: number[] = [];

@@ -2,12 +2,16 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { youngGenerationMB } from '../../../agent/src/raft/node/member-settings.ts';
 import { freePorts } from '../../cluster/kubernetes/free-ports.ts';
 import { until } from '../../cluster/kubernetes/until.ts';
 import { BenchRefused } from '../harness/bench.ts';
 import { own, stopChild } from '../harness/child-process.ts';
 import { runLoad, type Load, type RaftCandidate } from './candidate.ts';
 import { membersOf, type LoadFigures, type MemberFigures } from './plan.ts';
+
+/** What the thread of an agent's member is given. */
+const youngGeneration = `--max-semi-space-size=${youngGenerationMB / 3}`;
 
 const program = (name: string): string => fileURLToPath(new URL(`${name}/main.ts`, import.meta.url));
 
@@ -27,7 +31,9 @@ class OurMember {
     const plan = JSON.stringify({ ...this.#plan, id: this.id, create: this.#create });
     this.#create = false;
     const child = own(
-      spawn(process.execPath, [program('member'), plan], { stdio: ['pipe', 'pipe', 'inherit'] }),
+      spawn(process.execPath, [youngGeneration, program('member'), plan], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
     );
     this.#child = child;
     child.stdin.on('error', () => undefined);

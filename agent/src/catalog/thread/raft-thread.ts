@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { ApiError } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
 import { nobody, type Index, type NodeId, type SoftState } from '../../raft/core/types.ts';
+import { youngGenerationMB } from '../../raft/node/member-settings.ts';
 import type { MemberReport } from '../../raft/node/member.ts';
 import type { Outcome } from '../../raft/node/pending-proposals.ts';
 import type { Peer } from '../../raft/transport/transport.ts';
@@ -57,6 +58,7 @@ export class RaftThread {
       workerData: this.#options.thread,
       execArgv: [],
       name: 'raft',
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMB },
     });
     this.#worker = worker;
     worker.on('message', (report: Report) => this.#take(report));

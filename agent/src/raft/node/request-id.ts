@@ -1,3 +1,4 @@
+import { Slab } from '../codec/slab.ts';
 import type { NodeId } from '../core/types.ts';
 
 /** Names a proposal for as long as the log lives: another life of the same member draws another nonce. */
@@ -11,10 +12,12 @@ export interface RequestId {
 const headBytes = 21;
 const format = 1;
 
+const proposedBytes = new Slab();
+
 /** {u8 format, f64 node, u32 nonce, f64 sequence, payload}, little endian; doubles hold every safe integer. */
 export const wrapRequest = ({ node, nonce, sequence }: RequestId, payload: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(headBytes + payload.length);
-  const view = new DataView(bytes.buffer);
+  const bytes = proposedBytes.take(headBytes + payload.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, headBytes);
   view.setUint8(0, format);
   view.setFloat64(1, node, true);
   view.setUint32(9, nonce, true);

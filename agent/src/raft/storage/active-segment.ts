@@ -71,6 +71,11 @@ export class ActiveSegment {
     return this.isNew || this.#state.end + groupBytes(pieces) <= this.#bytes;
   }
 
+  /** Share of it that is used. */
+  get fill(): number {
+    return this.#state.end / this.#bytes;
+  }
+
   /** How many of the pieces go into the next group: at least one. */
   groupSize(pieces: readonly Piece[]): number {
     const room = this.#bytes - this.#state.end - (this.#header?.length ?? 0);

@@ -105,7 +105,8 @@ class NodeFile implements VfsFile {
   }
 
   preallocate(bytes: number, done: Done): void {
-    this.#fill(new Uint8Array(Math.min(bytes, preallocationBytes)), 0, bytes, done);
+    const size = this.size();
+    this.#fill(new Uint8Array(Math.min(bytes - size, preallocationBytes)), size, bytes, done);
   }
 
   #fill(zeros: Uint8Array, from: number, to: number, done: Done): void {

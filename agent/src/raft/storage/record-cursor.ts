@@ -8,6 +8,8 @@ import {
 } from './record.ts';
 import type { VfsFile } from './vfs.ts';
 
+const largestWindowBytes = 256 * 1024;
+
 /** `blank`: zeros or the end of the file, where a record would begin. `damaged`: no record that follows the last. */
 export type Step = 'record' | 'blank' | 'damaged';
 
@@ -24,10 +26,10 @@ export class RecordCursor {
   /** Crc of the record before that one. */
   seed: number;
 
-  /** @param windowBytes read from the file at once */
+  /** @param windowBytes read from the file at once; who reads on gets more each time */
   constructor(file: VfsFile, offset: number, seed: number, windowBytes: number) {
     this.#file = file;
-    this.#window = Buffer.alloc(Math.max(windowBytes, smallestRecordBytes));
+    this.#window = Buffer.allocUnsafe(Math.max(windowBytes, smallestRecordBytes));
     this.offset = offset;
     this.seed = seed;
   }
@@ -75,7 +77,9 @@ export class RecordCursor {
   #fetch(bytes: number): number {
     const at = this.offset - this.#base;
     if (at >= 0 && at + bytes <= this.#filled) return at;
-    if (bytes > this.#window.length) this.#window = Buffer.alloc(bytes);
+    const { length } = this.#window;
+    const wanted = this.#filled === 0 ? length : Math.max(length, Math.min(2 * length, largestWindowBytes));
+    if (Math.max(bytes, wanted) > length) this.#window = Buffer.allocUnsafe(Math.max(bytes, wanted));
     this.#base = this.offset;
     const read = this.#file.read(this.#window, this.offset);
     this.#window.fill(0, read);

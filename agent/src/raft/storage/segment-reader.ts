@@ -6,8 +6,8 @@ import { RecordCursor } from './record-cursor.ts';
 import { WalCorruptError } from './storage-error.ts';
 import type { VfsFile } from './vfs.ts';
 
-const smallWindowBytes = 16 * 1024;
-const largeWindowBytes = 256 * 1024;
+/** Mostly it is a few entries that a member lacks. */
+const windowBytes = 16 * 1024;
 
 /**
  * Reads entries [from, to), which the stretch holds, up to a size but at least one. Each record is checked again: what
@@ -22,7 +22,6 @@ export const readStretch = (
   to: Index,
   maxBytes: number,
 ): Entry[] => {
-  const windowBytes = Math.min(Math.max(maxBytes, smallWindowBytes), largeWindowBytes);
   const cursor = new RecordCursor(file, stretch.offset, stretch.seed, windowBytes);
   const limit = Math.min(to, stretch.limit);
   const found: Entry[] = [];

@@ -364,7 +364,10 @@ export class SimDisk implements Vfs {
           done(error);
         });
       },
-      preallocate: (bytes, done) => write('preallocate', Buffer.alloc(bytes), 0, done),
+      preallocate: (bytes, done) => {
+        const { length } = use().content;
+        write('preallocate', Buffer.alloc(bytes - length), length, done);
+      },
       truncate: (size, done) => {
         use();
         this.#begin('truncate', path, (error) => {

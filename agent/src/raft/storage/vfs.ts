@@ -32,7 +32,7 @@ export interface VfsFile {
   writeDurably(chunks: readonly Uint8Array[], position: number, done: Done): void;
   /** Makes durable what was written before the call, and the size (fdatasync). */
   sync(done: Done): void;
-  /** Fills an empty file with this many zeros that occupy space, so that later syncs need not allocate any. */
+  /** Lengthens a file to this size with zeros that occupy space, so that later syncs need not allocate any. */
   preallocate(bytes: number, done: Done): void;
   /** Cuts the file off at this size. */
   truncate(size: number, done: Done): void;

@@ -84,6 +84,35 @@ describe('an operation of the disk that fails', () => {
   });
 });
 
+test('without space for the next segment, a commit index that is held back takes no room from what must be written', () => {
+  const outcomes = new Set<string>();
+  // The last entry ends before, at, and behind the end of the segment, the one prepared ahead being used up.
+  for (let size = 400; size < 1000; size += 4) {
+    const disk = new SimDisk();
+    const run = new WalRun(24, {}, disk);
+    disk.run();
+    disk.fault = ({ kind }) => (kind === 'preallocate' ? diskError('ENOSPC') : undefined);
+    const append = (index: number, bytes: number): void =>
+      run.do({ kind: 'append', work: work({ entries: [entry(index, 1, Buffer.alloc(bytes, 1))] }) });
+    for (let index = 1; index < 10; index += 1) append(index, 700);
+    disk.run();
+    run.do({
+      kind: 'append',
+      work: work({ hardState: { term: 1, vote: 0, commit: 9 }, mustSync: false }),
+    });
+    append(10, size);
+    let steps = 0;
+    disk.run(() => (steps += 1) > 200);
+    expect(steps).toBeLessThan(200);
+    outcomes.add(`${run.done} done, ${run.failures.length} failed, ${run.troubles.length} told`);
+  }
+  expect([...outcomes]).toEqual([
+    '11 done, 0 failed, 1 told',
+    '11 done, 0 failed, 2 told',
+    '10 done, 1 failed, 1 told',
+  ]);
+});
+
 test('space that is missing only for the next segment stops nothing until it is needed', () => {
   const disk = new SimDisk();
   const run = new WalRun(23, {}, disk);

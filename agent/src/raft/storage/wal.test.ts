@@ -10,6 +10,7 @@ import { inspectWal } from './inspect.ts';
 import { nodeVfs } from './node-vfs.ts';
 import { openWal, type OpenedWal } from './open-wal.ts';
 import { maxEntryDataBytes } from './record.ts';
+import { segmentName } from './segment.ts';
 import { SimDisk } from './sim-disk.fixture.ts';
 import { contentOf, directory, entry, members, openedWal, settings, work } from './wal-model.fixture.ts';
 import { WalRun } from './wal-run.fixture.ts';
@@ -239,6 +240,52 @@ describe('what is no longer needed', () => {
     const again = openedWal(disk.killed());
     expect(again.initialState()).toEqual({ hardState: { term: 8, vote: 0, commit: 100 }, config: members });
     expect(again.entries(101, 103, Infinity)).toEqual(some(101, 2, 8));
+  });
+});
+
+describe('the segment that is prepared ahead', () => {
+  const large = { segmentBytes: 64 * 1024 };
+  const parts = (disk: SimDisk): number =>
+    disk.trace.filter(({ kind, path }) => kind === 'preallocate' && path.includes(segmentName(2))).length;
+  const append = (run: WalRun, index: number, bytes: number): void =>
+    run.do({ kind: 'append', work: work({ entries: [entry(index, 1, Buffer.alloc(bytes, 1))] }) });
+
+  test('is filled part by part, twice as fast as the one before it', () => {
+    const run = new WalRun(31, large);
+    run.disk.run();
+    const filled = [parts(run.disk)];
+    for (let index = 1; index <= 14; index += 1) {
+      append(run, index, 4096);
+      run.disk.run();
+      filled.push(parts(run.disk));
+    }
+    expect(filled).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8, 8, 8, 8, 8]);
+    expect(run.disk.list(directory)).toEqual([segmentName(1), segmentName(2)]);
+  });
+
+  test('is filled at once when it is needed at once', () => {
+    const run = new WalRun(32, large);
+    run.disk.run();
+    append(run, 1, 30_000);
+    append(run, 2, 60_000);
+    append(run, 3, 60_000);
+    run.disk.run();
+    expect([run.done, parts(run.disk)]).toEqual([3, 8]);
+    run.check(run.disk.crashed(() => 0));
+  });
+
+  test('is given up when the log is closed before it is filled', () => {
+    // At any step of the disk.
+    for (let steps = 0; steps < 12; steps += 1) {
+      const disk = new SimDisk();
+      const wal = openedWal(disk, large);
+      for (let step = 0; step < steps; step += 1) disk.step();
+      let isClosed = false;
+      wal.close(() => (isClosed = true));
+      disk.run();
+      expect(isClosed).toBe(true);
+      expect(disk.list(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    }
   });
 });
 

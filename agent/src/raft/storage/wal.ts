@@ -264,7 +264,7 @@ export class Wal implements LogStorage {
       for (let [piece] = this.#queue; piece?.mustSync === false; [piece] = this.#queue) {
         this.#queue.shift();
         if (piece.plans.length > 0) {
-          this.#queuedBytes -= this.#held?.bytes ?? 0;
+          this.#release();
           this.#held = { ...piece, done: () => undefined };
         }
         piece.done();
@@ -272,6 +272,12 @@ export class Wal implements LogStorage {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** Forgets what is held back. */
+  #release(): void {
+    this.#queuedBytes -= this.#held?.bytes ?? 0;
+    this.#held = undefined;
   }
 
   #write(pieces: readonly Piece[]): void {
@@ -305,6 +311,7 @@ export class Wal implements LogStorage {
     this.#busy = false;
     if (this.#failure !== undefined) return;
     this.#dropUnneeded();
+    this.#parts.spare.advance(this.#active.fill);
     if (!this.#isShortOfSpace) this.#prepareSpare();
   }
 
@@ -314,6 +321,7 @@ export class Wal implements LogStorage {
     const { spare, identity, segments } = this.#parts;
     const segment = spare.take();
     if (segment === undefined) {
+      spare.advance(1);
       this.#prepareSpare();
       return;
     }
@@ -334,6 +342,8 @@ export class Wal implements LogStorage {
       }
       const [piece] = this.#queue;
       const isNeeded = piece !== undefined && !this.#active.hasRoomFor([piece]);
+      // What is held back need not be written: there may be room for the rest.
+      this.#release();
       if (isNeeded || !isOutOfSpace(error)) {
         this.#fail('preparing a segment behind', this.#active.path, error);
       } else if (this.#failure === undefined) {

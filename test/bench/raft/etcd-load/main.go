@@ -45,6 +45,7 @@ func run() error {
 	clients := flag.Int("clients", 500, "requests at a time")
 	connections := flag.Int("connections", 100, "connections they share")
 	bytes := flag.Int("bytes", 1024, "of each value")
+	warm := flag.Float64("warm", 2, "seconds before that, which do not count")
 	seconds := flag.Float64("seconds", 10, "length of the run")
 	rate := flag.Float64("rate", 0, "operations per second in all; 0 for as many as go")
 	reads := flag.Bool("reads", false, "linearizable reads instead of writes")
@@ -77,7 +78,8 @@ func run() error {
 	var all []float64
 	failed := 0
 	begin := time.Now()
-	end := begin.Add(time.Duration(*seconds * float64(time.Second)))
+	counted := begin.Add(time.Duration(*warm * float64(time.Second)))
+	end := counted.Add(time.Duration(*seconds * float64(time.Second)))
 	for number := 0; number < *clients; number++ {
 		group.Add(1)
 		go func(number int) {
@@ -109,7 +111,9 @@ func run() error {
 					bad++
 					continue
 				}
-				mine = append(mine, float64(time.Since(started).Microseconds())/1000)
+				if !started.Before(counted) {
+					mine = append(mine, float64(time.Since(started).Microseconds())/1000)
+				}
 			}
 			mutex.Lock()
 			all = append(all, mine...)
@@ -118,7 +122,7 @@ func run() error {
 		}(number)
 	}
 	group.Wait()
-	elapsed := time.Since(begin).Seconds()
+	elapsed := time.Since(counted).Seconds()
 	if len(all) == 0 {
 		return fmt.Errorf("no operation succeeded, %d failed", failed)
 	}

@@ -5,7 +5,7 @@ import { answers, ClientFrames, encodeClientFrame, kinds } from '../client-wire.
 
 /*
  * Loads a cluster of ours as etcd-load does etcd's, and prints one line of JSON: so many requests at a time, closed loop
- * or at a rate, over so many TLS connections.
+ * or at a rate, over so many TLS connections. What is asked at first, while everything gets warm, does not count.
  */
 
 const { values } = parseArgs({
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '500' },
     connections: { type: 'string', default: '100' },
     bytes: { type: 'string', default: '1024' },
+    warm: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '10' },
     rate: { type: 'string', default: '0' },
     reads: { type: 'boolean', default: false },
@@ -78,7 +79,8 @@ const ask = (client: Client): Promise<number> =>
 const latencies: number[] = [];
 let failed = 0;
 const begin = performance.now();
-const end = begin + seconds * 1000;
+const counted = begin + Number(values.warm) * 1000;
+const end = counted + seconds * 1000;
 const pauseMs = rate > 0 ? (clients / rate) * 1000 : 0;
 await Promise.all(
   Array.from({ length: clients }, async (_, number) => {
@@ -92,12 +94,12 @@ await Promise.all(
         next += pauseMs;
       }
       const started = performance.now();
-      if ((await ask(client)) === answers.done) latencies.push(performance.now() - started);
-      else failed += 1;
+      if ((await ask(client)) !== answers.done) failed += 1;
+      else if (started >= counted) latencies.push(performance.now() - started);
     }
   }),
 );
-const elapsed = (performance.now() - begin) / 1000;
+const elapsed = (performance.now() - counted) / 1000;
 latencies.sort((a, b) => a - b);
 const quantile = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? Number.NaN;
 process.stdout.write(

@@ -15,18 +15,6 @@ import type { Setting } from './setting.ts';
 const noContext = new Uint8Array();
 const mostMembers = 9;
 
-/**
- * Whether those voters that stay are a majority of those of now. Otherwise somebody who is none any more, knows it, and
- * has a longer log may be needed to elect one who does not know it yet, and refuse: nobody could ever lead again. That
- * is a weakness of changes that hold from when they are applied (etcd#12359), not of this code.
- */
-const keepsMajority = ({ voters }: ConfState, changes: readonly SingleChange[]): boolean => {
-  const leaving = new Set(
-    changes.flatMap(({ op, node }) => (op === 'remove' || op === 'addLearner' ? [node] : [])),
-  );
-  return 2 * voters.filter((id) => !leaving.has(id)).length > voters.length;
-};
-
 /** Whoever looks after the cluster: has members join, promotes, demotes and removes them, replaces those that are lost. */
 export class Operator {
   readonly #setting: Setting;
@@ -187,19 +175,31 @@ export class Operator {
     return { op: this.#chance.happens(0.2) ? 'addVoter' : 'addLearner', node: member.id };
   }
 
-  /** Members that are lost for good must not be needed by any quorum of what is to come. */
+  /**
+   * Members that are lost for good must not be needed by any quorum of what is to come. And those voters that stay must
+   * be a majority of those of now: otherwise somebody who is none any more, knows it, and has a longer log may be needed
+   * to elect one who does not know it yet, and refuse, and nobody could ever lead again. That is a weakness of changes
+   * that hold from when they are applied (etcd#12359), not of this code.
+   */
   #leavesQuorum(config: ConfState, changes: readonly SingleChange[]): boolean {
     const after = new Set(config.voters);
+    const staying = new Set(config.voters);
     for (const { op, node } of changes) {
       if (op === 'addVoter') after.add(node);
-      else if (op !== 'update') after.delete(node);
+      else if (op !== 'update') {
+        after.delete(node);
+        staying.delete(node);
+      }
     }
     const isThere = (id: NodeId): boolean => {
       const member = this.#cluster.find(id);
       return member !== undefined && !member.isLost && !member.isDamaged;
     };
-    return [[...after], config.voters, config.outgoing].every(
-      (half) => half.length === 0 || 2 * half.filter(isThere).length > half.length,
+    return (
+      2 * config.voters.filter((id) => staying.has(id) && isThere(id)).length > config.voters.length &&
+      [[...after], config.outgoing].every(
+        (half) => half.length === 0 || 2 * half.filter(isThere).length > half.length,
+      )
     );
   }
 
@@ -208,7 +208,6 @@ export class Operator {
     const leader = this.#cluster.leader();
     // What one that is paused is asked for would be done later, when it may be wrong.
     if (leader === undefined || leader.member.isPaused) return;
-    if (!keepsMajority(leader.status.config, changes)) return;
     if (!this.#leavesQuorum(leader.status.config, changes)) return;
     const change: ConfigChange = { transition, changes, context: noContext };
     leader.member.enter(({ driver }) => {

@@ -81,6 +81,8 @@ export const snapshots: readonly Mutant[] = [
     find: 'if (error !== undefined || applied <= this.#newestSnapshot)',
     replace: 'if (error !== undefined || applied < 0)',
     why: 'one that is saved late is older than one that was received meanwhile',
+    survives:
+      'changes nothing: the log takes no older one either; `agent/src/raft/storage/wal.test.ts` "goes with the whole log when a snapshot replaces it" holds that',
   },
   {
     name: 'snapshots-pile-up',
