@@ -6,6 +6,8 @@ export interface MemberFigures {
   readonly learners: number;
   readonly applied: number;
   readonly rss: number;
+  /** As it was with all code loaded, before there was a member. */
+  readonly bareRss: number;
   readonly cpuMicros: number;
   readonly syncs: number;
 }

@@ -235,6 +235,17 @@ test('a file whose end is damaged or of something else is no snapshot', () => {
   }
 });
 
+test('removals that overlap take away all that either was to', () => {
+  const disk = new SimDisk();
+  const store = openStore(disk);
+  for (const index of [1, 2, 3, 4, 5]) take(disk, store, index, dataOf(index, 100));
+  const errors: (Error | undefined)[] = [];
+  for (const keep of [3, 2, 1]) store.removeOld(keep, (error) => errors.push(error));
+  disk.run();
+  expect(errors).toEqual([undefined, undefined, undefined]);
+  expect(disk.list(directory)).toEqual([snapshotName({ index: 5, term: 3 })]);
+});
+
 /** Takes, receives, resumes and removes. @param onComplete told of each that is said to be complete */
 const story = (disk: SimDisk, onComplete: (meta: SnapshotMeta) => void): void => {
   const store = openStore(disk);

@@ -299,7 +299,13 @@ export class SnapshotStore {
   }
 
   #removals(names: readonly string[]): ((done: Done) => void)[] {
-    return names.map((name) => (done) => this.#vfs.remove(join(this.#directory, name), done));
+    return names.map((name) => (done) => {
+      this.#vfs.remove(join(this.#directory, name), (error) => {
+        // Another round of removals, which is still under way, was faster.
+        const isGone = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+        done(isGone ? undefined : error);
+      });
+    });
   }
 
   #failed(what: string, cause: unknown): StorageError {

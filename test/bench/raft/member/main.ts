@@ -24,6 +24,7 @@ const log = createLogger({ level: 'warn', format: 'text', stream: process.stderr
 const own = membersOf(ports)[id - 1];
 if (own === undefined) throw new Error(`there is no member ${id}`);
 
+const bareRss = process.memoryUsage().rss;
 const values = new Map<string, Uint8Array>();
 let applied = 0;
 const machine: StateMachine = {
@@ -142,6 +143,7 @@ createInterface({ input: process.stdin }).on('line', () => {
     learners: config.learners.length,
     applied,
     rss: process.memoryUsage().rss,
+    bareRss,
     cpuMicros: user + system,
     syncs: wal.stats.syncs,
   };
