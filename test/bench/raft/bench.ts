@@ -13,7 +13,7 @@ import { percentile } from '../harness/statistics.ts';
 import type { RaftCandidate } from './candidate.ts';
 import { writeCertificates } from './certificates.ts';
 import { coreSpeed } from './core-speed.ts';
-import { etcdPrograms, startEtcd, type EtcdPrograms } from './etcd.ts';
+import { raftPrograms, startEtcd, type RaftPrograms } from './etcd.ts';
 import { failover } from './failover.ts';
 import { startOurs, type OurCluster } from './ours.ts';
 import { recoverLargeLog, writeLargeLog } from './recovery.ts';
@@ -45,7 +45,13 @@ const measureShared = async (candidate: RaftCandidate, seconds: number): Promise
   const full = await candidate.load(many);
   const writesPerSecond = full.operations / full.seconds;
   const half = await candidate.load({ ...many, rate: writesPerSecond / 2 });
-  const single = await candidate.load({ clients: 1, connections: 1, bytes: 256, seconds: seconds / 2 });
+  const single = await candidate.load({
+    clients: 1,
+    connections: 1,
+    bytes: 256,
+    seconds: seconds / 2,
+    leaderOnly: true,
+  });
   const reads = await candidate.load({
     clients: 100,
     connections: 100,
@@ -86,6 +92,7 @@ const measureOwn = async (cluster: OurCluster, certificates: string, seconds: nu
 const learnersCpu = async (
   folder: string,
   certificates: string,
+  loadProgram: string,
   { signal, seconds }: BenchOptions,
 ): Promise<number> => {
   const ports = await freePorts(2 * (3 + learners));
@@ -96,7 +103,7 @@ const learnersCpu = async (
     }),
   );
   await once(child.stdout, 'data', { signal });
-  const cluster = await startOurs(folder, certificates, signal, ports);
+  const cluster = await startOurs(folder, certificates, loadProgram, signal, ports);
   try {
     await until('all have joined', async () => (await cluster.leader()).figures.learners === learners, {
       timeoutMs: 300_000,
@@ -220,7 +227,7 @@ const rowsOf = (
 const round = async (
   folder: string,
   certificates: string,
-  programs: EtcdPrograms,
+  programs: RaftPrograms,
   order: readonly ('ours' | 'etcd')[],
   { signal, seconds }: BenchOptions,
 ): Promise<{ ours: Shared; etcd: Shared; own: Own }> => {
@@ -228,7 +235,7 @@ const round = async (
   let mine: Own | undefined;
   for (const name of order) {
     const place = await mkdtemp(join(folder, `${name}-`));
-    const ours = name === 'ours' ? await startOurs(place, certificates, signal) : undefined;
+    const ours = name === 'ours' ? await startOurs(place, certificates, programs.load, signal) : undefined;
     const candidate = ours ?? (await startEtcd(programs, place, certificates, signal));
     try {
       shared.set(name, await measureShared(candidate, seconds));
@@ -246,7 +253,7 @@ const round = async (
 
 const run = async (options: BenchOptions): Promise<BenchResult> => {
   const { progress, signal, rounds } = options;
-  const programs = await etcdPrograms(progress, signal);
+  const programs = await raftPrograms(progress, signal);
   // Below the home folder: the temporary one may be memory, on which a sync costs nothing.
   const base = join(homedir(), '.cache', 'ollamamax');
   await mkdir(base, { recursive: true });
@@ -269,7 +276,7 @@ const run = async (options: BenchOptions): Promise<BenchResult> => {
     for (let at = 0; at < rounds; at += 1) {
       progress(`${learners} learners, ${at + 1} of ${rounds}`);
       const place = await mkdtemp(join(folder, 'learners-'));
-      cpu.push(await learnersCpu(place, folder, options));
+      cpu.push(await learnersCpu(place, folder, programs.load, options));
       await rm(place, { recursive: true, force: true });
     }
     return {
@@ -282,7 +289,7 @@ const run = async (options: BenchOptions): Promise<BenchResult> => {
       peers: { etcd: programs.version },
       notes: [
         'Three members in processes of their own on loopback, mutual TLS among members and with clients, one disk, every acknowledged write synced.',
-        'etcd is loaded by its own client in Go, ours by a program in Node; both run on the same processors as the members.',
+        'One program in Go loads both, etcd through its own client, on the same processors as the members; the first two seconds of a load do not count, and one client asks the leader.',
         'Half load is half of what the same candidate did at full load in the same round.',
       ],
     };

@@ -14,6 +14,8 @@ export interface Load {
   /** Operations per second in all; as many as go when left out. */
   readonly rate?: number;
   readonly reads?: boolean;
+  /** Only by way of the member that leads. */
+  readonly leaderOnly?: boolean;
   /** Only by way of members that do not lead. */
   readonly followersOnly?: boolean;
 }
@@ -26,7 +28,8 @@ export interface RaftCandidate {
 }
 
 /**
- * Runs a load program. All take the same options, and print one line of JSON.
+ * Runs the load.
+ * @param args of this candidate
  * @throws BenchRefused when it fails, or operations did
  */
 export const runLoad = async (

@@ -1,23 +1,19 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePorts } from '../../cluster/kubernetes/free-ports.ts';
 import { BenchRefused } from '../harness/bench.ts';
 import { startChild, stopChild } from '../harness/child-process.ts';
 import { runLoad, type Load, type RaftCandidate } from './candidate.ts';
+import { buildLoad, programCache } from './load-program.ts';
 
 const execute = promisify(execFile);
-const cache = join(homedir(), '.cache', 'ollamamax', 'bench-raft');
-const loadSources = fileURLToPath(new URL('etcd-load/', import.meta.url));
 const installMs = 600_000;
 
-/** etcd as Debian packages it, and the load for it. */
-export interface EtcdPrograms {
+/** etcd as Debian packages it, and the load. */
+export interface RaftPrograms {
   readonly server: string;
   readonly load: string;
   readonly version: string;
@@ -25,40 +21,32 @@ export interface EtcdPrograms {
 
 /**
  * Unpacks Debian's etcd-server, without installing a service, and builds the load with Go.
- * @throws BenchRefused when neither apt nor Go can
+ * @throws BenchRefused when apt or Go cannot
  */
-export const etcdPrograms = async (
+export const raftPrograms = async (
   progress: (text: string) => void,
   signal: AbortSignal,
-): Promise<EtcdPrograms> => {
+): Promise<RaftPrograms> => {
+  const load = await buildLoad(progress, signal);
   const limits = { signal, timeout: installMs };
-  const server = join(cache, 'etcd', 'usr', 'bin', 'etcd');
-  const sources = ['main.go', 'go.mod', 'go.sum'].map((name) => readFileSync(join(loadSources, name)));
-  const load = join(
-    cache,
-    `etcd-load-${createHash('sha256').update(Buffer.concat(sources)).digest('hex').slice(0, 16)}`,
-  );
+  const server = join(programCache, 'etcd', 'usr', 'bin', 'etcd');
   try {
-    await mkdir(cache, { recursive: true });
+    await mkdir(programCache, { recursive: true });
     if (!existsSync(server)) {
       progress('unpacking etcd-server of Debian');
-      const folder = await mkdtemp(join(cache, 'deb-'));
+      const folder = await mkdtemp(join(programCache, 'deb-'));
       await execute('apt-get', ['download', 'etcd-server'], { ...limits, cwd: folder });
       const [archive] = await readdir(folder);
       if (archive === undefined) throw new Error('apt-get downloaded nothing');
-      await execute('dpkg', ['-x', join(folder, archive), join(cache, 'etcd')], limits);
+      await execute('dpkg', ['-x', join(folder, archive), join(programCache, 'etcd')], limits);
       await rm(folder, { recursive: true });
-    }
-    if (!existsSync(load)) {
-      progress("building the load with etcd's own client");
-      await execute('go', ['build', '-o', load, '.'], { ...limits, cwd: loadSources });
     }
     const { stdout } = await execute(server, ['--version'], limits);
     return { server, load, version: /etcd Version: (\S+)/.exec(stdout)?.[1] ?? 'unknown' };
   } catch (error) {
     signal.throwIfAborted();
     throw new BenchRefused(
-      `the peer etcd is missing (it needs apt-get, Debian's package etcd-server, and Go): ${
+      `the peer etcd is missing (it needs apt-get, and Debian's package etcd-server): ${
         error instanceof Error ? error.message : String(error)
       }`,
       { cause: error },
@@ -68,7 +56,7 @@ export const etcdPrograms = async (
 
 /** Three members on loopback, mutual TLS among them and with clients, every write synced as by default. */
 export const startEtcd = async (
-  { server, load }: EtcdPrograms,
+  { server, load }: RaftPrograms,
   folder: string,
   certificates: string,
   signal: AbortSignal,
@@ -102,7 +90,7 @@ export const startEtcd = async (
     load: (asked: Load) =>
       runLoad(
         load,
-        [],
+        ['--of=etcd', ...(asked.leaderOnly === true ? ['--leader'] : [])],
         // Any of them: etcd's followers ask their leader as ours do, and who leads is not known here.
         asked.followersOnly === true ? endpoints.slice(1) : endpoints,
         certificates,

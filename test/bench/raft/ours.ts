@@ -13,7 +13,7 @@ import { membersOf, type LoadFigures, type MemberFigures } from './plan.ts';
 /** What the thread of an agent's member is given. */
 const youngGeneration = `--max-semi-space-size=${youngGenerationMB / 3}`;
 
-const program = (name: string): string => fileURLToPath(new URL(`${name}/main.ts`, import.meta.url));
+const memberProgram = fileURLToPath(new URL('member/main.ts', import.meta.url));
 
 class OurMember {
   readonly id: number;
@@ -31,7 +31,7 @@ class OurMember {
     const plan = JSON.stringify({ ...this.#plan, id: this.id, create: this.#create });
     this.#create = false;
     const child = own(
-      spawn(process.execPath, [youngGeneration, program('member'), plan], {
+      spawn(process.execPath, [youngGeneration, memberProgram, plan], {
         stdio: ['pipe', 'pipe', 'inherit'],
       }),
     );
@@ -78,12 +78,14 @@ export interface OurCluster extends RaftCandidate {
 }
 
 /**
+ * @param loadProgram see buildLoad
  * @param ports two for each that may ever be a member: Raft's and the clients'
  * @param members how many of them this cluster begins with
  */
 export const startOurs = async (
   folder: string,
   certificates: string,
+  loadProgram: string,
   signal: AbortSignal,
   ports?: readonly number[],
 ): Promise<OurCluster> => {
@@ -112,9 +114,10 @@ export const startOurs = async (
     endpoints,
     leader,
     load: async (asked: Load): Promise<LoadFigures> => {
-      const leads = asked.followersOnly === true ? (await leader()).id : 0;
-      const chosen = endpoints.filter((_, at) => at + 1 !== leads);
-      return runLoad(process.execPath, [program('load')], chosen, certificates, asked, signal);
+      const { id } = await leader();
+      const { leaderOnly = false, followersOnly = false } = asked;
+      const chosen = endpoints.filter((_, at) => (at + 1 === id ? !followersOnly : !leaderOnly));
+      return runLoad(loadProgram, ['--of=ours'], chosen, certificates, asked, signal);
     },
     kill: async (id) => {
       const member = members[id - 1];

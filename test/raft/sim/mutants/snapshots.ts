@@ -108,6 +108,8 @@ export const snapshots: readonly Mutant[] = [
     find: 'if (this.#snapshotUnderWay || this.#node.hasPendingSnapshot) return;',
     replace: 'if (this.#snapshotUnderWay) return;',
     why: 'while a snapshot is on its way in, members and state are not of one index',
+    survives:
+      'changes nothing: the log has heard of the other one by then and takes no older one; the same test of `wal.test.ts` holds that',
   },
   {
     name: 'snapshot-at-last-index',

@@ -1,4 +1,6 @@
-// Loads an etcd cluster as the raft bench loads ours, with etcd's own client, and prints one line of JSON.
+// Loads a cluster of etcd or of ours, both in the same way, and prints one line of JSON: so many requests at a time,
+// closed loop or at a rate, over so many TLS connections. What is asked at first, while everything gets warm, does not
+// count.
 package main
 
 import (
@@ -13,9 +15,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 )
+
+// One connection, which many may use at a time.
+type connection interface {
+	write(ctx context.Context, key, value string) error
+	read(ctx context.Context) error
+	close()
+}
 
 type figures struct {
 	Operations int     `json:"operations"`
@@ -40,12 +47,14 @@ func credentials(folder string) (*tls.Config, error) {
 }
 
 func run() error {
+	of := flag.String("of", "etcd", "etcd or ours")
 	endpoints := flag.String("endpoints", "", "host:port, comma separated")
+	leader := flag.Bool("leader", false, "of the endpoints of etcd only the one that leads")
 	folder := flag.String("certificates", "", "folder with ca.crt, client.crt and client.key")
 	clients := flag.Int("clients", 500, "requests at a time")
 	connections := flag.Int("connections", 100, "connections they share")
 	bytes := flag.Int("bytes", 1024, "of each value")
-	warm := flag.Float64("warm", 2, "seconds before that, which do not count")
+	warm := flag.Float64("warm", 2, "seconds before those that count")
 	seconds := flag.Float64("seconds", 10, "length of the run")
 	rate := flag.Float64("rate", 0, "operations per second in all; 0 for as many as go")
 	reads := flag.Bool("reads", false, "linearizable reads instead of writes")
@@ -55,20 +64,30 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	var pool []*clientv3.Client
-	for _, endpoint := range spread(strings.Split(*endpoints, ","), *connections) {
-		client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, TLS: config, DialTimeout: 5 * time.Second})
+	dial := dialEtcd
+	if *of == "ours" {
+		dial = dialOurs
+	}
+	used := strings.Split(*endpoints, ",")
+	if *leader {
+		if used, err = leaderOfEtcd(used, config); err != nil {
+			return err
+		}
+	}
+	var pool []connection
+	for at := 0; at < *connections; at++ {
+		one, err := dial(used[at%len(used)], config)
 		if err != nil {
 			return err
 		}
-		defer client.Close()
-		pool = append(pool, client)
+		defer one.close()
+		pool = append(pool, one)
 	}
 	value := strings.Repeat("x", *bytes)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for _, client := range pool {
-		if _, err := client.Put(ctx, "bench", value); err != nil {
+	for _, one := range pool {
+		if err := one.write(ctx, "bench", value); err != nil {
 			return err
 		}
 	}
@@ -84,7 +103,7 @@ func run() error {
 		group.Add(1)
 		go func(number int) {
 			defer group.Done()
-			client := pool[number%len(pool)]
+			one := pool[number%len(pool)]
 			key := fmt.Sprintf("bench/%d", number)
 			var mine []float64
 			bad := 0
@@ -102,16 +121,14 @@ func run() error {
 				request, stop := context.WithTimeout(context.Background(), 10*time.Second)
 				var err error
 				if *reads {
-					_, err = client.Get(request, "bench")
+					err = one.read(request)
 				} else {
-					_, err = client.Put(request, key, value)
+					err = one.write(request, key, value)
 				}
 				stop()
 				if err != nil {
 					bad++
-					continue
-				}
-				if !started.Before(counted) {
+				} else if !started.Before(counted) {
 					mine = append(mine, float64(time.Since(started).Microseconds())/1000)
 				}
 			}
@@ -134,15 +151,6 @@ func run() error {
 		P99:        all[len(all)*99/100],
 		Failed:     failed,
 	})
-}
-
-// Endpoints in turn, one for each connection.
-func spread(endpoints []string, count int) []string {
-	result := make([]string, count)
-	for at := range result {
-		result[at] = endpoints[at%len(endpoints)]
-	}
-	return result
 }
 
 func main() {

@@ -1,4 +1,4 @@
-module ollamamax.io/bench/etcd-load
+module ollamamax.io/bench/raft-load
 
 go 1.25.0
 
