@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { clusterObject, condition, createNamespace, isReady, type Namespace } from './namespace.ts';
-import { startStack, type Stack } from './stack.ts';
+import { operatorNamespace, startStack, type Stack } from './stack.ts';
 import { until } from './kubernetes/until.ts';
 
 let stack: Stack;
@@ -141,6 +141,29 @@ describe('agents that agree', () => {
     await untilMembers(3, 3);
     await change(1024);
   }, 400_000);
+
+  test('become fewer although the operator is killed between two steps', async () => {
+    const operator = (...args: readonly string[]) =>
+      stack.cluster.kubectl(['-n', operatorNamespace, ...args]);
+    const deployment = 'deployment/ollamamax-operator';
+    const set = async (failpoints: string): Promise<void> => {
+      await operator('set', 'env', deployment, failpoints);
+      await operator('rollout', 'status', deployment, '--timeout=120s');
+    };
+    await scale(4);
+    await untilMembers(4, 3);
+    await set('OLLAMAMAX_FAILPOINTS=after call leave demo-3=crash');
+    await scale(3);
+    await untilMembers(3, 3);
+    const restarts = await operator(
+      'get',
+      'pods',
+      '-o',
+      'jsonpath={.items[*].status.containerStatuses[*].restartCount}',
+    );
+    expect(Math.max(...restarts.split(' ').map(Number))).toBeGreaterThan(0);
+    await set('OLLAMAMAX_FAILPOINTS-');
+  }, 600_000);
 
   test('that have lost two of three are not repaired: it is said what to do', async () => {
     await space.kubectl([
