@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { clusterObject, condition, createNamespace, isReady, type Namespace } from './namespace.ts';
+import { documentedSteps } from './documented-steps.ts';
 import { operatorNamespace, startStack, type Stack } from './stack.ts';
 import { until } from './kubernetes/until.ts';
 
@@ -166,6 +167,8 @@ describe('agents that agree', () => {
   }, 600_000);
 
   test('that have lost two of three are not repaired: it is said what to do', async () => {
+    const user = { username: 'kept', password: 'correct horse battery', role: 'readonly' };
+    expect((await ask('/api/v1/users', { method: 'POST', body: JSON.stringify(user) })).status).toBe(201);
     await space.kubectl([
       'delete',
       'pvc/data-demo-1',
@@ -188,4 +191,36 @@ describe('agents that agree', () => {
     await sleep(10_000);
     expect((await space.cluster()).status?.replicas).toBe(3);
   }, 400_000);
+
+  test('come back by the documented steps, with all that was agreed on', async () => {
+    await scale(3);
+    const { cluster, agentImage } = stack;
+    const path = 'docs/raft/operations.md';
+    const steps = await documentedSteps(cluster.kubeconfig, space, path, '### In Kubernetes');
+    const [stop, pod, look, recover, forget, goOn] = steps.blocks.map(({ text }) => text);
+    try {
+      await steps.run(stop!);
+      const image = `image: ${agentImage}\n      imagePullPolicy: Never`;
+      await steps.save('raft-tools.yaml', pod!.replace(/image: REGISTRY.*/, image));
+      const seen = await steps.run(look!);
+      expect(seen).toContain('sound');
+      expect(seen).toContain('Agent:       demo-0');
+      // The volumes that came in place of the lost ones hold nothing.
+      const [apply, ready] = look!.split('\n');
+      await steps.run(`${apply}\n${ready}`.replaceAll('demo-0', 'demo-1'));
+      const [ask_, do_] = recover!.trim().split('\n');
+      await expect(steps.run(ask_!)).rejects.toThrow('--yes');
+      expect(await steps.run(do_!)).toContain('demo-0');
+      await steps.run(forget!);
+      await steps.run('kubectl delete pvc data-demo-2');
+      expect(await steps.run(goOn!)).toContain('demo');
+    } finally {
+      await steps.remove();
+    }
+    await untilMembers(3, 3);
+    expect((await space.events()).map(({ reason }) => reason)).toContain('GroupAdopted');
+    token = await space.token();
+    const users = (await (await ask('/api/v1/users')).json()) as { users: { username: string }[] };
+    expect(users.users.map(({ username }) => username)).toContain('kept');
+  }, 900_000);
 });

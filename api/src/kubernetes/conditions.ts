@@ -154,6 +154,10 @@ export const clusterConditions = {
         meaning: 'An agent has not been ready for some time.',
         action: 'kubectl describe pod and kubectl logs tell more.',
       },
+      AgentDrained: {
+        meaning: 'Somebody has drained an agent: it is given no requests, and rolls wait for it.',
+        action: 'When it may serve again: POST /api/v1/nodes/AGENT/undrain.',
+      },
       NodeLost: {
         meaning: 'The node of an agent does not report any more.',
         action:

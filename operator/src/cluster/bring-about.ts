@@ -238,7 +238,7 @@ export class Bringer {
       pass.pods
         .filter((pod) => {
           // No template brings back a node, and one that is back has its agent.
-          const reason = problemOf(pod, pass.claims, nowMs)?.reason;
+          const reason = problemOf(pod, pass, nowMs)?.reason;
           return reason !== undefined && reason !== 'NodeLost';
         })
         .map(({ metadata }) => metadata.name ?? ''),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { clusterConditions } from '@ollamamax/api';
+import { byName, reportOf } from './agents.fixture.ts';
 import { claimOf, nowMs, podOf, secondsAgo } from './cluster.fixture.ts';
 import type { Claim, ContainerStatus, Pod, PodCondition } from './objects.ts';
 import { podProblem, problemOf as problemAmong } from './pod-problems.ts';
@@ -186,6 +187,17 @@ describe('problems', () => {
     expect(Object.keys(clusterConditions.Degraded.reasons)).toContain(reason);
   });
 
+  test.each([
+    ['an agent that says so', true, 1, 'AgentDrained'],
+    ['one that said so before it fell silent', false, 300, 'PodNotReady'],
+  ] as const)('drained: %s', (_what, fresh, seconds, reason) => {
+    const report = { ...reportOf('demo-0', { status: { phase: 'draining' } }), fresh };
+    const pod = withContainer({ state: {} }, seconds);
+    const found = podProblem(pod, claimOf(0), nowMs, report);
+    expect(found?.reason).toBe(reason);
+    expect(podProblem(podOf(0), claimOf(0), nowMs, report)).toBeUndefined();
+  });
+
   test('a pod that no kubelet has taken note of for long is counted from its start', () => {
     const pod = podOf(0, { status: { phase: 'Pending' } });
     const old = { ...pod, metadata: { ...pod.metadata, creationTimestamp: secondsAgo(500) } };
@@ -221,14 +233,18 @@ describe('a pod that waits for a volume', () => {
   });
 });
 
-test('the claim of a pod is the one of its name', () => {
+test('claim and report of a pod are those of its name', () => {
   const pod = unscheduled(unbound);
   const claims = [claimOf(10, { phase: 'Pending' }), claimOf(1, { phase: 'Pending' })];
-  const reasonAmong = (...more: readonly Claim[]) => problemAmong(pod, [...claims, ...more], nowMs)?.reason;
+  const reports = byName(reportOf('demo-1', { status: { phase: 'draining' } }));
+  const reasonAmong = (...more: readonly Claim[]) =>
+    problemAmong(pod, { claims: [...claims, ...more], reports }, nowMs)?.reason;
   expect(reasonAmong()).toBe('Unschedulable');
   expect(reasonAmong(claimOf(0))).toBe('Unschedulable');
   expect(reasonAmong(claimOf(0, { phase: 'Pending' }))).toBe('VolumeNotBound');
-  expect(problemAmong(podOf(0), claims, nowMs)).toBeUndefined();
+  expect(problemAmong(podOf(0), { claims, reports }, nowMs)).toBeUndefined();
+  const other = podOf(1, { ready: false });
+  expect(problemAmong(other, { claims: [], reports }, nowMs)?.reason).toBe('AgentDrained');
 });
 
 describe('the message is the same for the same state', () => {

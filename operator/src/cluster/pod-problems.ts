@@ -1,4 +1,5 @@
 import type { ClusterReason } from '@ollamamax/api';
+import type { AgentReport } from '../agents/report.ts';
 import { claimName } from './desired/stateful-set.ts';
 import { isReady, type Claim, type ContainerStatus, type Pod } from './objects.ts';
 
@@ -104,8 +105,14 @@ const isLost = ({ status }: Pod): boolean => {
 /**
  * What is wrong with a pod, if anything.
  * @param claim its volume claim, when it has one
+ * @param report what its agent says of itself, when it does
  */
-export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): PodProblem | undefined => {
+export const podProblem = (
+  pod: Pod,
+  claim: Claim | undefined,
+  nowMs: number,
+  report?: AgentReport,
+): PodProblem | undefined => {
   const name = pod.metadata.name ?? '';
   if (isReady(pod)) return undefined;
   if (isLost(pod))
@@ -125,16 +132,28 @@ export const podProblem = (pod: Pod, claim: Claim | undefined, nowMs: number): P
       reason: 'PodFailed',
       message: `${name}: ${stable(pod.status.message ?? pod.status.reason ?? 'it has failed')}`,
     };
+  // One that drains because it ends is being deleted, which was looked at above.
+  if (report?.fresh === true && report.status?.phase === 'draining')
+    return {
+      reason: 'AgentDrained',
+      message: `${name}: it was drained, and serves again after POST /api/v1/nodes/${name}/undrain.`,
+    };
   const ready = pod.status?.conditions?.find(({ type }) => type === 'Ready');
   const since = Date.parse(ready?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
   if (Number.isNaN(since) || nowMs - since < patienceMs) return undefined;
   return { reason: 'PodNotReady', message: `${name}: it has not been ready for more than two minutes.` };
 };
 
-/** The same, for one that may have a claim among these. */
-export const problemOf = (pod: Pod, claims: readonly Claim[], nowMs: number): PodProblem | undefined =>
-  podProblem(
-    pod,
-    claims.find(({ metadata }) => metadata.name === claimName(pod.metadata.name ?? '')),
-    nowMs,
-  );
+/** The same, for one that may have a claim and a report among these. */
+export const problemOf = (
+  pod: Pod,
+  {
+    claims,
+    reports,
+  }: { readonly claims: readonly Claim[]; readonly reports: ReadonlyMap<string, AgentReport> },
+  nowMs: number,
+): PodProblem | undefined => {
+  const name = pod.metadata.name ?? '';
+  const claim = claims.find(({ metadata }) => metadata.name === claimName(name));
+  return podProblem(pod, claim, nowMs, reports.get(name));
+};

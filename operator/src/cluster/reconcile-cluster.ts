@@ -203,7 +203,7 @@ export const createClusterReconciler = (options: ClusterReconcilerOptions): Reco
       cluster,
       statefulSet: pass.statefulSet,
       pods: pass.pods,
-      podProblems: pass.pods.flatMap((pod) => problemOf(pod, pass.claims, nowMs) ?? []),
+      podProblems: pass.pods.flatMap((pod) => problemOf(pod, pass, nowMs) ?? []),
       reports: pass.reports,
       storage,
       rollout,

@@ -241,18 +241,18 @@ const agentsOf = ({ pods, reports, podProblems }: ClusterFacts): OllamaClusterSt
     const report = reports.get(name);
     const problem = podProblems.find(({ message }) => message.startsWith(`${name}:`));
     const silent = report?.problem?.kind === 'unreachable' && report.silentMs > patienceMs;
-    const phase: AgentPhase =
-      pod.metadata.deletionTimestamp !== undefined
-        ? 'Draining'
-        : isReady(pod)
-          ? silent
-            ? 'Unreachable'
-            : 'Ready'
-          : problem !== undefined
-            ? 'Failed'
-            : pod.spec?.nodeName === undefined
-              ? 'Pending'
-              : 'Starting';
+    const drains = pod.metadata.deletionTimestamp !== undefined || problem?.reason === 'AgentDrained';
+    const phase: AgentPhase = drains
+      ? 'Draining'
+      : isReady(pod)
+        ? silent
+          ? 'Unreachable'
+          : 'Ready'
+        : problem !== undefined
+          ? 'Failed'
+          : pod.spec?.nodeName === undefined
+            ? 'Pending'
+            : 'Starting';
     const message = problem?.message ?? (phase === 'Unreachable' ? report?.problem?.message : undefined);
     return {
       name,
