@@ -167,8 +167,8 @@ describe('agents that agree', () => {
   }, 600_000);
 
   test('that have lost two of three are not repaired: it is said what to do', async () => {
-    const user = { username: 'kept', password: 'correct horse battery', role: 'readonly' };
-    expect((await ask('/api/v1/users', { method: 'POST', body: JSON.stringify(user) })).status).toBe(201);
+    const user = { name: 'kept', password: 'correct horse battery', role: 'readonly' };
+    expect((await ask('/api/v1/users', { method: 'POST', body: JSON.stringify(user) })).status).toBe(200);
     await space.kubectl([
       'delete',
       'pvc/data-demo-1',
@@ -208,9 +208,9 @@ describe('agents that agree', () => {
       // The volumes that came in place of the lost ones hold nothing.
       const [apply, ready] = look!.split('\n');
       await steps.run(`${apply}\n${ready}`.replaceAll('demo-0', 'demo-1'));
-      const [ask_, do_] = recover!.trim().split('\n');
-      await expect(steps.run(ask_!)).rejects.toThrow('--yes');
-      expect(await steps.run(do_!)).toContain('demo-0');
+      const [plan, recovery] = recover!.trim().split('\n');
+      await expect(steps.run(plan!)).rejects.toThrow('--yes');
+      await steps.run(recovery!);
       await steps.run(forget!);
       await steps.run('kubectl delete pvc data-demo-2');
       expect(await steps.run(goOn!)).toContain('demo');
@@ -220,7 +220,7 @@ describe('agents that agree', () => {
     await untilMembers(3, 3);
     expect((await space.events()).map(({ reason }) => reason)).toContain('GroupAdopted');
     token = await space.token();
-    const users = (await (await ask('/api/v1/users')).json()) as { users: { username: string }[] };
-    expect(users.users.map(({ username }) => username)).toContain('kept');
+    const users = (await (await ask('/api/v1/users')).json()) as { users: { name: string }[] };
+    expect(users.users.map(({ name }) => name)).toContain('kept');
   }, 900_000);
 });
