@@ -35,7 +35,7 @@ export type OpenedWal =
   | { readonly wal?: undefined; readonly error: StorageError };
 
 const segmentBytesDefault = 64 * 1024 * 1024;
-const cacheBytesDefault = 16 * 1024 * 1024;
+const cacheBytesDefault = 8 * 1024 * 1024;
 
 /**
  * Opens the log of a member: reads it, drops what a crash cut off, and makes durable what is left.
