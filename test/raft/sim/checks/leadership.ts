@@ -117,7 +117,10 @@ export class Leadership {
     if (type === 'vote' && context === 1) this.#watched(sender).transferTerm = term;
   }
 
-  /** With a leader that it hears nobody votes for another, unless the leader itself has asked for that. */
+  /**
+   * With a leader that it hears nobody votes for another, unless the leader itself has asked for that, or word of a later
+   * term came before the question: then that leader is none any more.
+   */
   #checkVote(before: Status, { id, term, vote }: Status, watched: Watched): void {
     const { checkQuorum, electionTicks } = this.#plan.raft;
     // A full inbox drops what would have been heard.
@@ -125,7 +128,7 @@ export class Leadership {
     if (term <= before.term || vote === 0 || vote === id || before.lead === 0 || before.lead === id) return;
     const { ticks, heardLeader, highestTerm, transfers } = watched;
     const isFresh = ticks - heardLeader < Math.floor(electionTicks / 2);
-    if (isFresh && highestTerm < term && !transfers.has(`${vote}/${term}`))
+    if (isFresh && highestTerm <= before.term && !transfers.has(`${vote}/${term}`))
       throw new Violation(
         'leadership',
         `member ${id} votes for ${vote} in term ${term}, and has just heard leader ${before.lead} of term ${before.term}`,

@@ -97,7 +97,7 @@ export class Operator {
   /** A voter that will never come back is replaced by a new member, a learner is removed. */
   #replaceLost(): void {
     const config = this.#cluster.newestConfig();
-    const lost = membersOf(config).find((id) => this.#cluster.find(id)?.condition === 'refused');
+    const lost = membersOf(config).find((id) => this.#cluster.find(id)?.isLost === true);
     const isDue = this.isQuiet || lost !== undefined;
     if (config.outgoing.length > 0) {
       if (isDue && !config.autoLeave) this.#propose('auto', []);
