@@ -31,10 +31,10 @@ export interface DriverOptions {
   readonly limits: DriverLimits;
 }
 
-/** Times in ticks. */
 /** So many ticks proposals that were handed to another leader wait after a new one is known. */
 const graceTicks = 4;
 
+/** Times in ticks. */
 export interface DriverLimits {
   /** Until a proposal or read is given up. */
   readonly patienceTicks: number;
