@@ -23,14 +23,16 @@ export class ClientFrames {
 
   /** @param take is given a body that is only good for the time of the call */
   push(chunk: Buffer, take: (number: number, kind: number, body: Buffer) => void): void {
-    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    while (data.length >= headBytes) {
-      const length = data.readUInt32LE(0);
+    const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let at = 0;
+    while (data.length - at >= headBytes) {
+      const length = data.readUInt32LE(at);
       if (length < 5 || length > maxBytes) throw new Error(`a frame of ${length} bytes`);
-      if (data.length < 4 + length) break;
-      take(data.readUInt32LE(4), data.readUInt8(8), data.subarray(headBytes, 4 + length));
-      data = data.subarray(4 + length);
+      const end = at + 4 + length;
+      if (data.length < end) break;
+      take(data.readUInt32LE(at + 4), data.readUInt8(at + 8), data.subarray(at + headBytes, end));
+      at = end;
     }
-    this.#rest = data;
+    this.#rest = data.subarray(at);
   }
 }

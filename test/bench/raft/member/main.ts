@@ -31,7 +31,7 @@ const machine: StateMachine = {
   apply: (index, payload) => {
     applied = index;
     // The first 8 bytes stand for a key.
-    values.set(Buffer.from(payload.subarray(0, 8)).toString('latin1'), payload);
+    values.set(Buffer.from(payload.buffer, payload.byteOffset, 8).toString('latin1'), payload);
     return undefined;
   },
   membersChanged: () => undefined,
@@ -112,7 +112,8 @@ const serve = (socket: TLSSocket): void => {
       if (kind === kinds.read)
         member.read((at) => answer(number, at === undefined ? answers.failed : answers.done));
       else
-        member.propose(new Uint8Array(body), ({ kind: outcome }) =>
+        // It is copied at once.
+        member.propose(body, ({ kind: outcome }) =>
           answer(number, outcome === 'applied' ? answers.done : answers.failed),
         );
     });
