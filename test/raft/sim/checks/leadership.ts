@@ -23,6 +23,8 @@ interface Watched {
   transferTerm: Term;
   /** Who asked for its vote with the consent of the leader, and the term. */
   readonly transfers: Set<string>;
+  /** When it had last heard its leader before who asked for its vote first in which term. */
+  readonly requests: Map<string, number>;
 }
 
 const overlaps = (one: readonly NodeId[], other: readonly NodeId[]): boolean =>
@@ -58,6 +60,7 @@ export class Leadership {
         highestTerm: 0,
         transferTerm: 0,
         transfers: new Set(),
+        requests: new Map(),
       };
       this.#members.set(id, watched);
     }
@@ -75,6 +78,7 @@ export class Leadership {
     watched.ledSince = watched.ticks;
     watched.handsOverSince = watched.ticks;
     watched.heardLeader = -Infinity;
+    watched.requests.clear();
   }
 
   ticked(id: NodeId): void {
@@ -107,7 +111,9 @@ export class Leadership {
     const { status, ticks } = watched;
     const asks = type === 'vote' || type === 'preVote' || (type === 'preVoteResp' && !reject);
     if (!asks) watched.highestTerm = Math.max(watched.highestTerm, term);
-    if (type === 'vote' && context === 1) watched.transfers.add(`${from}/${term}`);
+    const request = `${from}/${term}`;
+    if (type === 'vote' && context === 1) watched.transfers.add(request);
+    if (type === 'vote' && !watched.requests.has(request)) watched.requests.set(request, watched.heardLeader);
     if ((type === 'appendResp' || type === 'heartbeatResp') && term === status?.term)
       watched.heard.set(from, ticks);
     if ((type === 'append' || type === 'heartbeat') && term === status?.term) watched.heardLeader = ticks;
@@ -126,9 +132,11 @@ export class Leadership {
     // A full inbox drops what would have been heard.
     if (!checkQuorum || this.#plan.limits.maxInbox < 100) return;
     if (term <= before.term || vote === 0 || vote === id || before.lead === 0 || before.lead === id) return;
-    const { ticks, heardLeader, highestTerm, transfers } = watched;
-    const isFresh = ticks - heardLeader < Math.floor(electionTicks / 2);
-    if (isFresh && highestTerm <= before.term && !transfers.has(`${vote}/${term}`))
+    const { ticks, requests, highestTerm, transfers } = watched;
+    const request = `${vote}/${term}`;
+    const heardBefore = requests.get(request) ?? -Infinity;
+    const isFresh = ticks - heardBefore < Math.floor(electionTicks / 2);
+    if (isFresh && highestTerm <= before.term && !transfers.has(request))
       throw new Violation(
         'leadership',
         `member ${id} votes for ${vote} in term ${term}, and has just heard leader ${before.lead} of term ${before.term}`,
