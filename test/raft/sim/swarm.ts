@@ -1,5 +1,5 @@
 import type { RaftConfig } from '../../../agent/src/raft/core/config.ts';
-import type { DriverLimits } from '../../../agent/src/raft/node/driver.ts';
+import type { DriverLimits } from '../../../agent/src/raft/node/driver-limits.ts';
 import type { Chance } from './world/chance.ts';
 import { millisecond, second, type Micros } from './world/clock.ts';
 import type { Weather } from './world/network.ts';

@@ -9,6 +9,7 @@ import type { Status } from '../core/status.ts';
 import { nobody, type Entry, type Index, type NodeId, type SoftState } from '../core/types.ts';
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
+import type { DriverLimits } from './driver-limits.ts';
 import { PendingProposals, type Outcome } from './pending-proposals.ts';
 import { PendingReads } from './pending-reads.ts';
 import { unwrapRequest, wrapRequest } from './request-id.ts';
@@ -33,24 +34,6 @@ export interface DriverOptions {
 
 /** So many ticks proposals that were handed to another leader wait after a new one is known. */
 const graceTicks = 4;
-
-/** Times in ticks. */
-export interface DriverLimits {
-  /** Until a proposal or read is given up. */
-  readonly patienceTicks: number;
-  /** Until a read that got no answer is asked for again. */
-  readonly readRetryTicks: number;
-  readonly maxPendingProposals: number;
-  readonly maxPendingReads: number;
-  /** Messages that wait for a turn; more are dropped, as a network might. */
-  readonly maxInbox: number;
-  /** A snapshot is taken after so many bytes of applied entries. */
-  readonly snapshotBytes: number;
-  /** And after so many entries, large or small. */
-  readonly snapshotEntries: number;
-  /** Entries that stay behind a snapshot for members that are a little behind. */
-  readonly keepEntries: number;
-}
 
 /** Well below what one message may hold: what is in a log must fit into an append. */
 const maxProposalBytes = 8 * 1024 * 1024;
@@ -85,12 +68,17 @@ export class Driver {
     this.#options = options;
     const { raft, limits, log, machine, snapshots } = options;
     const newest = log.snapshot();
-    if (newest !== undefined) machine.restore(newest.index, newest.config, snapshots.read(newest.index));
+    if (newest !== undefined) {
+      machine.restore(newest.index, newest.config, snapshots.read(newest.index));
+      // A process that ended before it could do so has left them.
+      snapshots.dropOlder(newest.index);
+    }
     this.#newestSnapshot = newest?.index ?? 0;
     this.#node = new RawNode({ ...raft, applied: newest?.index ?? 0 }, log);
-    this.#proposals = new PendingProposals(raft.id, raft.random(2 ** 32), limits.maxPendingProposals);
+    const nonce = raft.random(2 ** 32);
+    this.#proposals = new PendingProposals(raft.id, nonce, limits.maxPendingProposals);
+    this.#reads = new PendingReads(nonce, limits.readRetryTicks, limits.maxPendingReads);
     this.#disk = new DiskWatch(raft.electionTicks);
-    this.#reads = new PendingReads(limits.readRetryTicks, limits.maxPendingReads);
   }
 
   status(): Status {

@@ -1,6 +1,6 @@
 import type { RaftConfig } from '../core/config.ts';
 import type { AutopilotLimits } from './autopilot.ts';
-import type { DriverLimits } from './driver.ts';
+import type { DriverLimits } from './driver-limits.ts';
 
 /** Everything about a member that is not its identity. */
 export interface MemberSettings {

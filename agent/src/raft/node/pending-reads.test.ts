@@ -4,8 +4,8 @@ import { PendingReads } from './pending-reads.ts';
 const patience = 100;
 
 /** Reads whose answers are noted down. */
-const readsOf = (max = 10) => {
-  const reads = new PendingReads(5, max);
+const readsOf = (max = 10, nonce = 7) => {
+  const reads = new PendingReads(nonce, 5, max);
   const answers: (readonly [string, number | undefined])[] = [];
   const ask = (name: string, at = 0): void =>
     reads.add((applied) => answers.push([name, applied]), at + patience);
@@ -27,6 +27,21 @@ describe('reads that wait', () => {
       ['a', 8],
       ['b', 8],
     ]);
+  });
+
+  test('are not answered by what an earlier process of this member has asked', () => {
+    const earlier = readsOf(10, 2 ** 32 - 2);
+    const now = readsOf(10, 2 ** 32 - 1);
+    for (const { ask } of [earlier, now]) ask('a');
+    const late = earlier.reads.nextQuestion(0) ?? 0;
+    const token = now.reads.nextQuestion(0) ?? 0;
+    expect(Number.isSafeInteger(token)).toBe(true);
+    now.reads.confirm({ token: late, index: 1 });
+    now.reads.serve(9);
+    expect(now.answers).toEqual([]);
+    now.reads.confirm({ token, index: 8 });
+    now.reads.serve(9);
+    expect(now.answers).toEqual([['a', 9]]);
   });
 
   test('are not answered by a question that was asked before them', () => {

@@ -3,6 +3,9 @@ import type { Index, ReadState } from '../core/types.ts';
 /** @param applied index that the state machine stands at; undefined when nothing was learned in time */
 type Done = (applied: Index | undefined) => void;
 
+/** More than a process asks; with it the largest token is a safe integer. */
+const questionsOfAProcess = 2 ** 20;
+
 interface Read {
   readonly done: Done;
   readonly deadline: number;
@@ -24,10 +27,15 @@ export class PendingReads {
   #fresh: Read[] = [];
   readonly #asked = new Map<number, Asked>();
   #confirmed: { readonly index: Index; readonly reads: readonly Read[] }[] = [];
-  #lastToken = 0;
+  #lastToken: number;
   #size = 0;
 
-  constructor(retryTicks: number, max: number) {
+  /**
+   * @param nonce drawn at the start of the process, below 2^32: an answer that was on its way to an earlier process of
+   *   this member must not be taken for one to this process, which would serve what was committed long before
+   */
+  constructor(nonce: number, retryTicks: number, max: number) {
+    this.#lastToken = nonce * questionsOfAProcess;
     this.#retryTicks = retryTicks;
     this.#max = max;
   }

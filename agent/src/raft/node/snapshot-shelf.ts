@@ -61,6 +61,7 @@ export class SnapshotShelf implements SnapshotFiles {
       throw new StorageError('snapshot_invalid', `The snapshot in ${path} is not what was written.`, {
         file: path,
       });
+    this.#store.found(meta);
     return state;
   }
 

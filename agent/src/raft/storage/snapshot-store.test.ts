@@ -235,6 +235,18 @@ test('a file whose end is damaged or of something else is no snapshot', () => {
   }
 });
 
+test('what an earlier process left goes once the newest was read, and not before', () => {
+  const disk = new SimDisk();
+  const store = openStore(disk);
+  for (const index of [1, 2, 3]) take(disk, store, index, dataOf(index, 100));
+  const again = openStore(disk);
+  ended(disk, (done) => again.removeOld(1, done));
+  expect(disk.list(directory).length).toBe(3);
+  again.found(again.list()[0]!);
+  ended(disk, (done) => again.removeOld(1, done));
+  expect(disk.list(directory)).toEqual([snapshotName({ index: 3, term: 3 })]);
+});
+
 test('removals that overlap take away all that either was to', () => {
   const disk = new SimDisk();
   const store = openStore(disk);

@@ -230,10 +230,15 @@ export class SnapshotStore {
     });
   }
 
+  /** Somebody has read all of it, and it is right. */
+  found(meta: SnapshotMeta): void {
+    this.#verified.add(snapshotName(meta));
+  }
+
   /**
    * Removes what is older than the newest ones, and what was received of older ones.
-   * @param keep how many to keep, at least 1, of those that are known to be right: written by this process, or found
-   *   by newestValid. While there are not so many nothing is removed, and what is newer than them stays too.
+   * @param keep how many to keep, at least 1, of those that are known to be right: written by this process, found
+   *   by newestValid, or read. While there are not so many nothing is removed, and what is newer than them stays too.
    */
   removeOld(keep: number, done: (error?: StorageError) => void): void {
     const right = this.#metas.filter((meta) => this.#verified.has(snapshotName(meta)));

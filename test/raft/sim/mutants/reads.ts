@@ -2,6 +2,16 @@ import type { Mutant } from './mutant.ts';
 
 export const reads: readonly Mutant[] = [
   {
+    name: 'read-answers-of-an-earlier-life',
+    pitfall: 0,
+    file: 'node/pending-reads.ts',
+    find: 'this.#lastToken = nonce * questionsOfAProcess;',
+    replace: 'this.#lastToken = 0 * nonce;',
+    why: 'questions of an earlier process have the same numbers, and their answers may come late (found here)',
+    survives:
+      'takes a process that starts again while an answer is on its way, and asks first; seed 36,219 found it. `agent/src/raft/node/pending-reads.test.ts` "are not answered by what an earlier process of this member has asked" finds it',
+  },
+  {
     name: 'reads-before-own-commit',
     pitfall: 23,
     file: 'core/replication.ts',
