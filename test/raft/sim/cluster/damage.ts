@@ -54,7 +54,8 @@ const canBeSpared = (victim: Member, cluster: Cluster, { ledger }: Setting): boo
   };
   // What is decided by then is not known before.
   if (ledger.hasPendingChange((id) => cluster.find(id)?.isLost === false)) return false;
-  return cluster.up.every((member) => {
+  // One that is down for now may know of members that those who are up do not.
+  return cluster.present.every((member) => {
     const config = member.status()?.config;
     if (config === undefined) return false;
     return [config.voters, config.outgoing, membersOf(config)].every(
