@@ -303,12 +303,12 @@ describe('errors the npm client of Ollama reports', () => {
 
   test('what this version cannot do is a ResponseError with status 501', async () => {
     for (const call of [
-      client.pull({ model: 'nope' }),
-      client.delete({ model }),
-      client.copy({ source: model, destination: 'b' }),
-      client.embed({ model, input: 'Hi' }),
+      () => client.pull({ model: 'nope' }),
+      () => client.delete({ model }),
+      () => client.copy({ source: model, destination: 'b' }),
+      () => client.embed({ model, input: 'Hi' }),
     ]) {
-      const error = await rejection(call);
+      const error = await rejection(call());
       expect(error).toMatchObject({ name: 'ResponseError', status_code: 501 });
       expect(error.message).toContain('not available in this version');
     }
