@@ -88,6 +88,8 @@ export class Operator {
       const member = this.#cluster.find(voter);
       const status = member?.status();
       if (member === undefined || status === undefined || membersOf(status.config).includes(id)) return false;
+      // Started again, it may know of members that it has not come to yet.
+      if (status.applied < status.commit) return false;
       if (this.isQuiet) return true;
       return (durableState(member.disk, walDirectory)?.summary.hardState.commit ?? 0) >= status.applied;
     });
