@@ -57,6 +57,9 @@ const debian = [
   { name: 'sysctl', package: 'procps' },
   { name: 'nsenter', package: 'util-linux' },
   { name: 'tar', package: 'tar' },
+  // Of the tests beside them, for a file system of their own.
+  { name: 'mkfs.ext4', package: 'e2fsprogs' },
+  { name: 'fsfreeze', package: 'util-linux' },
 ];
 
 /** Programs that administer a machine are often not on the PATH of a plain user. */

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { administrationPath } from '../../scripts/kubernetes-programs.mjs';
 import { streamChat } from '../harness/chat-stream.ts';
 import { askAgent, clusterStatusOf, consensusOf, untilLed } from '../harness/consensus.ts';
 import { eventually, startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
@@ -17,6 +18,10 @@ const hello = {
 const paris = 'The capital of France is Paris.';
 const mebibyte = 1024 * 1024;
 
+/** Runs a program that administers this machine. */
+const administer = (program: string, ...args: readonly string[]): void =>
+  void execFileSync(program, args, { env: { ...process.env, PATH: administrationPath } });
+
 let cluster: LocalCluster;
 /** Where the member of agent-2 is. */
 let disk: string;
@@ -24,11 +29,11 @@ let mounted = false;
 let frozen = false;
 
 const freeze = (): void => {
-  execFileSync('fsfreeze', ['--freeze', disk]);
+  administer('fsfreeze', '--freeze', disk);
   frozen = true;
 };
 const thaw = (): void => {
-  if (frozen) execFileSync('fsfreeze', ['--unfreeze', disk]);
+  if (frozen) administer('fsfreeze', '--unfreeze', disk);
   frozen = false;
 };
 
@@ -40,11 +45,11 @@ beforeAll(async () => {
   await cluster.kill('agent-2', 'SIGTERM');
   const image = join(cluster.folder, 'disk.img');
   writeFileSync(image, '');
-  execFileSync('truncate', ['--size', String(64 * mebibyte), image]);
-  execFileSync('mkfs.ext4', ['-q', image]);
+  truncateSync(image, 64 * mebibyte);
+  administer('mkfs.ext4', '-q', image);
   renameSync(disk, `${disk}.copy`);
   mkdirSync(disk);
-  execFileSync('mount', ['-o', 'loop', image, disk]);
+  administer('mount', '-o', 'loop', image, disk);
   mounted = true;
   cpSync(`${disk}.copy`, disk, { recursive: true });
   rmSync(`${disk}.copy`, { recursive: true });
@@ -54,7 +59,7 @@ beforeAll(async () => {
 afterAll(async () => {
   // What waits for a disk that does not answer cannot even be killed.
   thaw();
-  if (mounted) execFileSync('umount', ['--lazy', disk]);
+  if (mounted) administer('umount', '--lazy', disk);
   await cluster.stop();
 });
 
