@@ -78,8 +78,9 @@ export class RecordCursor {
     const at = this.offset - this.#base;
     if (at >= 0 && at + bytes <= this.#filled) return at;
     const { length } = this.#window;
-    const wanted = this.#filled === 0 ? length : Math.max(length, Math.min(2 * length, largestWindowBytes));
-    if (Math.max(bytes, wanted) > length) this.#window = Buffer.allocUnsafe(Math.max(bytes, wanted));
+    const wanted = this.#filled === 0 ? length : Math.min(2 * length, largestWindowBytes);
+    const room = Math.max(length, wanted, bytes);
+    if (room > length) this.#window = Buffer.allocUnsafe(room);
     this.#base = this.offset;
     const read = this.#file.read(this.#window, this.offset);
     this.#window.fill(0, read);
