@@ -197,7 +197,7 @@ describe('agents that agree', () => {
     const { cluster, agentImage } = stack;
     const path = 'docs/raft/operations.md';
     const steps = await documentedSteps(cluster.kubeconfig, space, path, '### In Kubernetes');
-    const [stop, pod, look, recover, forget, goOn] = steps.blocks.map(({ text }) => text);
+    const [stop, pod, look, recover, forget, goOn] = steps.blocks;
     try {
       await steps.run(stop!);
       const image = `image: ${agentImage}\n      imagePullPolicy: Never`;

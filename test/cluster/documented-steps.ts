@@ -11,7 +11,7 @@ import { run } from './kubernetes/run.ts';
 /** What stands in a document, to be done as it stands there. */
 export interface DocumentedSteps {
   /** The fenced blocks of the section, in order, without their indent. */
-  readonly blocks: readonly { readonly language: string; readonly text: string }[];
+  readonly blocks: readonly string[];
   /** Saves a block as a file of the folder in which commands run. */
   save(name: string, text: string): Promise<void>;
   /** Runs commands as a person would type them, in the namespace. Returns what they printed. */
@@ -23,11 +23,8 @@ const blocksOf = (path: string, heading: string): DocumentedSteps['blocks'] => {
   const document = readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
   const [, section = ''] = document.split(`\n${heading}\n`);
   const [text = ''] = section.split(/\n##+ /);
-  return [...text.matchAll(/^( *)```(\w+)\n([\s\S]*?)^ *```$/gm)].map(
-    ([, indent = '', language = '', block = '']) => ({
-      language,
-      text: block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }),
+  return [...text.matchAll(/^( *)```\w+\n([\s\S]*?)^ *```$/gm)].map(([, indent = '', block = '']) =>
+    block.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
   );
 };
 
