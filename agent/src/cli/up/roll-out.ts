@@ -94,9 +94,11 @@ export const bringTogether = async (options: RollOut, clusterId: string): Promis
  */
 export const shrink = async (options: RollOut, clusterId: string, staying: number): Promise<void> => {
   await bringTogether(options, clusterId);
+  const deadline = Date.now() + options.timeoutMs;
   for (const { id, port } of options.agents.slice(staying).reverse()) {
     options.onProgress(`${id} leaves the cluster`);
-    await options.client.leave(id, port);
+    // Who leads may change at any moment. An agent that has left already says so again.
+    await retried(options, deadline, () => options.client.leave(id, port));
   }
 };
 
