@@ -17,6 +17,30 @@ export const encodeClientFrame = (number: number, kind: number, body: Uint8Array
   return frame;
 };
 
+/** Answers that leave together, without an object for each. */
+export class ClientAnswers {
+  /** Number and answer of each, in turn. */
+  readonly #waiting: number[] = [];
+
+  /** @returns how many wait now */
+  push(number: number, answer: number): number {
+    return this.#waiting.push(number, answer) / 2;
+  }
+
+  /** @returns the frames of all that wait, which do so no more */
+  take(): Buffer {
+    const frames = Buffer.allocUnsafe((this.#waiting.length / 2) * headBytes);
+    for (let at = 0; at < frames.length; at += headBytes) {
+      const pair = (2 * at) / headBytes;
+      frames.writeUInt32LE(headBytes - 4, at);
+      frames.writeUInt32LE(this.#waiting[pair] ?? 0, at + 4);
+      frames.writeUInt8(this.#waiting[pair + 1] ?? 0, at + 8);
+    }
+    this.#waiting.length = 0;
+    return frames;
+  }
+}
+
 /** Cuts a stream into frames. */
 export class ClientFrames {
   #rest: Buffer = Buffer.alloc(0);

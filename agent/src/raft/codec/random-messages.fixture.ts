@@ -2,7 +2,7 @@ import { message, wireTypes, type Message, type MessageType } from '../core/mess
 import type { ConfState, Entry, NodeId, Snapshot } from '../core/types.ts';
 
 /** Chance from a seed: numbers in [0, 1), the same each time (mulberry32). */
-const seeded = (seed: number): (() => number) => {
+export const seeded = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -19,7 +19,9 @@ import {
 import type { Done, Vfs, VfsFile } from './vfs.ts';
 
 /** Zeros are written and synced in pieces, between which the syncs of the log get their turn on the disk. */
-const preallocationBytes = 2 * 1024 * 1024;
+const zerosAtOnce = 16;
+/** One for all: memory that comes and goes in such amounts has the collector go through the whole heap. */
+const zeros = new Uint8Array(64 * 1024);
 const ownerOnly = 0o600;
 
 const told =
@@ -105,16 +107,19 @@ class NodeFile implements VfsFile {
   }
 
   preallocate(bytes: number, done: Done): void {
-    const size = this.size();
-    this.#fill(new Uint8Array(Math.min(bytes - size, preallocationBytes)), size, bytes, done);
+    this.#fill(this.size(), bytes, done);
   }
 
-  #fill(zeros: Uint8Array, from: number, to: number, done: Done): void {
-    this.write([zeros.subarray(0, to - from)], from, (error) => {
-      const next = from + zeros.length;
+  #fill(from: number, to: number, done: Done): void {
+    const next = Math.min(to, from + zerosAtOnce * zeros.length);
+    const chunks: Uint8Array[] = [];
+    for (let at = from; at < next; at += zeros.length) chunks.push(zeros.subarray(0, next - at));
+    writeAll(this.#fd, chunks, from, (error) => {
       if (error !== undefined) done(error);
-      else if (next >= to) this.sync(done);
-      else this.sync((failed) => (failed === undefined ? this.#fill(zeros, next, to, done) : done(failed)));
+      else
+        this.sync((failed) =>
+          failed !== undefined || next >= to ? done(failed) : this.#fill(next, to, done),
+        );
     });
   }
 

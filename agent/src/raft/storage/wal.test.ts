@@ -156,7 +156,7 @@ describe('reads', () => {
     },
   );
 
-  test.each([300, 5000, Infinity])('follow what is overwritten (cache of %d bytes)', (cacheBytes) => {
+  test.each([300, 5000, 10_000_000])('follow what is overwritten (cache of %d bytes)', (cacheBytes) => {
     // The hard state is answered as it was in the beginning.
     const withoutHardState = (text = ''): string => text.replace(/^\[\[.*?\],/, '');
     const run = new WalRun(32, { cacheBytes });

@@ -9,7 +9,7 @@ import type { Peer } from '../../../../agent/src/raft/transport/transport.ts';
 import { Member } from '../../../../agent/src/raft/node/member.ts';
 import type { StateMachine } from '../../../../agent/src/raft/node/state-machine.ts';
 import { TlsTransport } from '../../../../agent/src/raft/transport/tls-transport.ts';
-import { answers, ClientFrames, encodeClientFrame, kinds } from '../client-wire.ts';
+import { answers, ClientAnswers, ClientFrames, kinds } from '../client-wire.ts';
 import { membersOf, type MemberFigures, type MemberPlan } from '../plan.ts';
 
 /*
@@ -97,15 +97,13 @@ const serve = (socket: TLSSocket): void => {
   socket.setNoDelay(true);
   const frames = new ClientFrames();
   /** Answers of one turn leave together. */
-  let out: Buffer[] = [];
+  const waiting = new ClientAnswers();
+  const send = (): void => {
+    const frames = waiting.take();
+    if (!socket.destroyed) socket.write(frames);
+  };
   const answer = (number: number, kind: number): void => {
-    if (out.length === 0)
-      queueMicrotask(() => {
-        const all = out;
-        out = [];
-        if (!socket.destroyed) socket.write(Buffer.concat(all));
-      });
-    out.push(encodeClientFrame(number, kind, new Uint8Array()));
+    if (waiting.push(number, kind) === 1) queueMicrotask(send);
   };
   socket.on('data', (chunk: Buffer) => {
     frames.push(chunk, (number, kind, body) => {

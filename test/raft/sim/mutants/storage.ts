@@ -114,8 +114,8 @@ export const storage: readonly Mutant[] = [
     name: 'cache-keeps-replaced-entries',
     pitfall: 34,
     file: 'storage/tail-cache.ts',
-    find: 'this.#cutTo(this.#head + keep);',
-    replace: 'void keep;',
+    find: 'this.#cutTo(keep);',
+    replace: 'entries = entries.slice(this.#count - keep);',
     why: 'entries that were replaced are sent and applied',
   },
   {
