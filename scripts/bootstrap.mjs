@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { delimiter, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildNativeAddon } from './native-addon.mjs';
 import { runStep, withLock } from './step.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
@@ -81,7 +82,19 @@ async function install() {
   }
   if (!existsSync(ownNode)) await installOwnNode();
   removeOtherPlatforms();
+  await buildAddon();
   writeFileSync(installStamp, lockfileHash());
+}
+
+/** Models run without it as well, only slower. */
+async function buildAddon() {
+  try {
+    const result = await buildNativeAddon();
+    if ('missing' in result) process.stdout.write(`The prebuilt native addon is used: ${result.missing}.\n`);
+  } catch (error) {
+    const [reason] = String(error instanceof Error ? error.message : error).split('\n');
+    process.stdout.write(`The prebuilt native addon is used, our own one could not be built: ${reason}\n`);
+  }
 }
 
 /**

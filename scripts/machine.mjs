@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { startDocker } from './docker.mjs';
 import { helmCommand } from './helm.mjs';
 import { controlPlaneTool, kubernetesTool } from './kubernetes-programs.mjs';
+import { buildNativeAddon } from './native-addon.mjs';
 import { ollamaCommand } from './ollama-cli.mjs';
 import { findProgram } from './program.mjs';
 import { pythonClients } from './python-clients.mjs';
@@ -10,7 +11,7 @@ import { pythonClients } from './python-clients.mjs';
 /**
  * @typedef {{ env: Record<string, string>, stop?: () => Promise<void> }} Tool what a suite is given to find it
  * @typedef {{ missing: string }} Missing
- * @typedef {'chromium' | 'go' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes'} ToolName
+ * @typedef {'chromium' | 'go' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes' | 'nativeAddon'} ToolName
  */
 
 /** @type {Promise<Tool | Missing> | undefined} */
@@ -42,6 +43,10 @@ export const tools = {
   helm: helmCommand,
   controlPlane: controlPlaneTool,
   kubernetes: nodesAndImages,
+  nativeAddon: async () => {
+    const result = await buildNativeAddon();
+    return 'missing' in result ? { missing: result.missing } : { env: {} };
+  },
 };
 
 /** @returns {Tool | Missing} */

@@ -21,10 +21,12 @@ const python = '/test/clients/python';
 const command = '/test/clients/command';
 const oracle = '/test/contract/ollama-oracle';
 const controlPlane = '/test/cluster/kubernetes/';
+const nativeAddon = '/agent/src/inference/runner/native-addon';
 const raftProcesses = '/test/raft/processes/';
 /** @type {Suite[]} */
 const suites = [
-  { name: 'unit', project: 'unit' },
+  { name: 'unit', project: 'unit', without: nativeAddon },
+  { name: 'unit, own native addon', project: 'unit', only: nativeAddon, needs: 'nativeAddon' },
   { name: 'conventions', project: 'conventions' },
   { name: 'raft', project: 'raft', without: raftProcesses },
   { name: 'raft, judged by Porcupine', project: 'raft', only: raftProcesses, needs: 'go', serial: true },

@@ -1,12 +1,11 @@
 import type { RequestListener } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { ApiError, canonicalModelName, type AgentPhase, type NodeConfig } from '@ollamamax/api';
+import { ApiError, type AgentPhase, type NodeConfig } from '@ollamamax/api';
 import { Lifecycle, type Component, type Logger } from '@ollamamax/common';
 import { createSessions } from './auth/sessions.ts';
 import { createCatalog } from './catalog/create-catalog.ts';
 import { createDesiredIndex } from './catalog/desired-index.ts';
-import { placeModels } from './catalog/placement.ts';
 import { formatListenAddress, isLoopbackHost, parseListenAddress } from './config/listen-address.ts';
 import { drain } from './drain.ts';
 import { createAccessLog } from './http/access-log.ts';
@@ -20,6 +19,7 @@ import type { InferenceEngine } from './inference/engine.ts';
 import { createRunnerEngine } from './inference/runner-engine.ts';
 import { createInternalServer } from './internal-api/server.ts';
 import { createModelStore } from './models/local-model-store.ts';
+import { createOwnModels, type OwnModelParts } from './models/own/create-own-models.ts';
 import { createPreload } from './models/preload.ts';
 import { createAgentHealth } from './observability/agent-health.ts';
 import { AgentMetrics } from './observability/agent-metrics.ts';
@@ -27,7 +27,6 @@ import { answerProbe, createMetricsHandler } from './observability/metrics-handl
 import { StatusReporter } from './observability/status-reporter.ts';
 import { dnsDiscovery, staticDiscovery } from './p2p/discovery.ts';
 import { noPeers } from './p2p/no-peers.ts';
-import type { Peers } from './p2p/peers.ts';
 import { createPollingPeers } from './p2p/polling-peers.ts';
 import { createClusterView } from './scheduler/cluster-view.ts';
 import { createDispatcher } from './scheduler/dispatcher.ts';
@@ -96,7 +95,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           log: logger.child({ component: 'peers' }),
         });
 
-  const peers: Peers = polling ?? noPeers;
+  const peers = polling ?? noPeers;
   const { catalog, membership } = createCatalog(
     config,
     logger,
@@ -108,26 +107,21 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   const phaseNow = (): AgentPhase =>
     phase === 'ready' && Object.hasOwn(catalog.agreed().drains, selfId) ? 'draining' : phase;
 
-  const placedHere = () => {
-    const state = catalog.state();
-    // One that has left the group goes soon: others take its copies before it does.
-    const others = peers.list().filter(({ status: said }) => said?.consensus?.state !== 'left');
-    const members = [selfId, ...others.map((peer) => peer.id)];
-    const placement = placeModels(state, members);
-    return state.models.filter(
-      (model) => placement.get(canonicalModelName(model.name))?.includes(selfId) === true,
-    );
-  };
+  const { own, service, serving, ...placing }: OwnModelParts = createOwnModels({
+    config,
+    logger,
+    catalog,
+    consensus: membership,
+    peers,
+    models: () => models,
+    view: () => view,
+    inUse: (digest) => local.uses(digest),
+  });
+  const served = createDesiredIndex(serving.state);
   const models = createModelStore({
     dataDir: config.storage.dataDir,
     modelDir: config.storage.modelDir,
-    placed: placedHere,
-    onPlacedChange: (listener) => {
-      const unsubscribe = [catalog.onChange(listener), peers.onChange(listener)];
-      return () => {
-        for (const stop of unsubscribe) stop();
-      };
-    },
+    ...placing,
     settings: () => catalog.state().settings,
     // An agent that lost its state knows no models until it is told of them; their files may still be there.
     desired: () => (catalog.state().revision === 0 ? undefined : catalog.state().models),
@@ -145,7 +139,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     certificates: () => certificates,
     consensus: () => membership.status(),
     consensusFigures: () => membership.figures(),
-    knownModels: () => desired().priorities,
+    knownModels: () => served().priorities,
   });
 
   const engine: InferenceEngine =
@@ -158,7 +152,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       queueTimeoutMs: limits.queueSeconds * 1000,
       stallTimeoutMs: limits.writeStallSeconds * 2000,
       maxLoadedModels: () => catalog.state().settings.maxLoadedModels ?? 3,
-      priorityOf: (name) => desired().priorities.get(name) ?? Number.NEGATIVE_INFINITY,
+      priorityOf: (name) => served().priorities.get(name) ?? Number.NEGATIVE_INFINITY,
       observer: metrics.engine,
       ...(options.runnerEnvironment === undefined ? {} : { environment: options.runnerEnvironment }),
     });
@@ -181,14 +175,22 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   });
   const status = () => reporter.status();
 
-  const local: LocalRunner = createLocalRunner({ selfId, engine, models, accepting: () => accepting });
-  const dispatcher = createDispatcher({ selfId, engine, models, peers, catalog, local, phase: phaseNow });
+  const local: LocalRunner = createLocalRunner({ selfId, engine, models, own, accepting: () => accepting });
+  const dispatcher = createDispatcher({
+    selfId,
+    engine,
+    models,
+    peers,
+    catalog: serving,
+    local,
+    phase: phaseNow,
+  });
   const view = createClusterView({
     bootId: reporter.bootId,
     status,
     peers,
-    catalog,
-    own: [models, { onChange: (listener) => reporter.onSample(listener) }],
+    catalog: serving,
+    own: [models, own, { onChange: (listener) => reporter.onSample(listener) }],
     now: () => new Date(),
   });
 
@@ -238,6 +240,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
       users,
       sessions,
       tickets,
+      manage: { service, log: logger, shutdown: shutdown.signal },
     }),
     logger,
     authenticate,
@@ -296,6 +299,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           consensus: membership,
           runLocal: (request, signal) => local.run(request, signal),
           show: (name, verbose) => models.show(name, verbose),
+          ownModels: service,
           log: logger.child({ component: 'internal-api' }),
           // A request grows a little on the wire: it is checked against the API's own limit first.
           limits: { connections: limits.connections, inferenceBodyBytes: limits.bodyBytes * 2 },
@@ -315,6 +319,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     ...(internal === undefined ? [] : [internal]),
     ...(polling === undefined ? [] : [polling]),
     ...(internalTls === undefined ? [] : [membership]),
+    own,
     models,
     preload,
     { name: 'events', stop: async () => events.close() },

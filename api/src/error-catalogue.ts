@@ -1,18 +1,12 @@
+import { agreementErrors } from './agreement-errors.ts';
+import type { CatalogueEntry } from './catalogue-entry.ts';
+
+export type { CatalogueEntry } from './catalogue-entry.ts';
+
 /**
  * The error catalogue: the single list of everything that can go wrong in a way a user or operator sees.
  * Codes are stable and never reused. `docs/reference/errors.md` is generated from this file.
  */
-export interface CatalogueEntry {
-  /** HTTP status this error is answered with. */
-  readonly status: number;
-  /** What it means, one sentence without request-specific facts. */
-  readonly summary: string;
-  /** What the reader can do next, one imperative sentence. */
-  readonly action: string;
-  /** Whether the same request may succeed later without a change by the caller. */
-  readonly retryable: boolean;
-}
-
 export const errorCatalogue = {
   // The request itself
   invalid_json: {
@@ -158,7 +152,26 @@ export const errorCatalogue = {
   model_not_found: {
     status: 404,
     summary: 'The cluster has no model of this name.',
-    action: 'List the models with GET /api/tags; add one under models in node.yaml.',
+    action:
+      'List the models with GET /api/tags; fetch one with POST /api/pull, or add it under models in node.yaml.',
+    retryable: false,
+  },
+  model_declared: {
+    status: 409,
+    summary: 'The model is declared by the operator or "ollamamax up", which alone can change it.',
+    action: 'Change it there, or use another name.',
+    retryable: false,
+  },
+  blob_not_found: {
+    status: 404,
+    summary: 'No agent has a blob of this digest.',
+    action: 'Upload it first with POST /api/blobs/DIGEST.',
+    retryable: false,
+  },
+  blob_mismatch: {
+    status: 400,
+    summary: 'The uploaded bytes do not have the digest in the path.',
+    action: 'Upload the whole file under the SHA-256 of its bytes.',
     retryable: false,
   },
   user_not_found: {
@@ -310,75 +323,5 @@ export const errorCatalogue = {
     retryable: false,
   },
   // What the agents agree on
-  not_a_member: {
-    status: 503,
-    summary: 'The agent belongs to no group of agents yet, so it can agree on nothing with others.',
-    action:
-      'Ask another agent; begin a group with POST /api/v1/cluster/bootstrap, or have this agent join one with POST /api/v1/cluster/join.',
-    retryable: true,
-  },
-  already_member: {
-    status: 409,
-    summary: 'The agent belongs to a group already.',
-    action: 'Let it leave first with POST /api/v1/cluster/leave.',
-    retryable: false,
-  },
-  no_leader: {
-    status: 503,
-    summary: 'No agent leads at the moment, so nothing can be changed; what is served goes on.',
-    action:
-      'Wait a few seconds. If it stays so, too few voters are running: start them again, or see docs/raft/operations.md.',
-    retryable: true,
-  },
-  outcome_unknown: {
-    status: 504,
-    summary: 'It is not known whether the change was made: the leader was lost on the way.',
-    action: 'Look at the state, or send the same change again: making it twice does no harm.',
-    retryable: true,
-  },
-  other_cluster: {
-    status: 409,
-    summary: 'The volume of this agent belongs to another cluster.',
-    action:
-      'Mount the volume that belongs here, or move its folder "raft" away: the agent then joins as a new member.',
-    retryable: false,
-  },
-  member_removed: {
-    status: 409,
-    summary: 'The member was removed from its group.',
-    action: 'Nothing: the agent joins again as a new member.',
-    retryable: false,
-  },
-  member_replaced: {
-    status: 409,
-    summary: 'The volume of this agent is an old one: another volume has taken its place in the group.',
-    action:
-      'Mount the newer volume, or move the folder "raft" of this one away: the agent then joins as a new member.',
-    retryable: false,
-  },
-  unsafe_change: {
-    status: 409,
-    summary: 'The change could cost the group its majority of voters.',
-    action:
-      'Bring back the members that are silent first; docs/raft/operations.md says what else can be done.',
-    retryable: true,
-  },
-  member_disk: {
-    status: 500,
-    summary: 'The disk of this member of the cluster cannot be used for what it has agreed to.',
-    action: 'Do what the message says; never delete or copy single files in there.',
-    retryable: false,
-  },
-  member_failed: {
-    status: 500,
-    summary: 'The agent takes no part in the agreement of the cluster any more.',
-    action: 'Restart it: it goes on from its disk. When it comes again, keep the disk and report it.',
-    retryable: false,
-  },
-  stale_revision: {
-    status: 409,
-    summary: 'The agent already has a newer desired state.',
-    action: 'Read the current revision and apply the change to it.',
-    retryable: false,
-  },
+  ...agreementErrors,
 } as const satisfies Record<string, CatalogueEntry>;

@@ -21,6 +21,8 @@ export const internalPaths = {
   desiredState: '/internal/v1/desired-state',
   inference: '/internal/v1/inference',
   show: '/internal/v1/models/:name/show',
+  ownModels: '/internal/v1/own-models',
+  blob: '/internal/v1/blob',
   bootstrap: '/internal/v1/consensus/bootstrap',
   members: '/internal/v1/consensus/members',
   remove: '/internal/v1/consensus/remove',

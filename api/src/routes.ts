@@ -1,4 +1,6 @@
 import type { ErrorCode } from './errors.ts';
+import { anthropicRoutes } from './routes/anthropic.ts';
+import { inferenceRoutes } from './routes/inference.ts';
 import { nativeRoutes } from './routes/native.ts';
 import { ollamaRoutes } from './routes/ollama.ts';
 import { openaiRoutes } from './routes/openai.ts';
@@ -10,6 +12,8 @@ export type { Dialect, Route } from './routes/route.ts';
 export const routes = {
   ...ollamaRoutes,
   ...openaiRoutes,
+  ...anthropicRoutes,
+  ...inferenceRoutes,
   ...nativeRoutes,
 } as const satisfies Record<string, Route>;
 

@@ -3,7 +3,7 @@ import { Type, type TSchema } from 'typebox';
 import { NodeConfig } from './config.ts';
 import { oneOf } from './one-of.ts';
 import { ChatBody, GenerateBody } from './rest/ollama.ts';
-import { ChatCompletionBody } from './rest/openai.ts';
+import { ChatCompletionBody } from './rest/openai-chat.ts';
 import { compileValidator, describeProblems } from './validation.ts';
 import { ModelSpec } from './wire/desired-state.ts';
 
@@ -66,22 +66,22 @@ describe('problems of a union say what was meant', () => {
       'keep_alive must be number or string',
     ],
     [
-      'an unknown format',
+      'a format of a wrong type',
       GenerateBody,
-      { model: 'm', format: 'xml' },
-      'format must be one of "json", "" or null or object',
+      { model: 'm', format: 7 },
+      'format must be string or null or object',
     ],
     [
-      'an option inside a nullable object',
+      'a part of a nullable object',
       ChatBody,
-      { model: 'm', options: { temperature: 'hot' } },
-      'options.temperature must be number',
+      { model: 'm', messages: [{ role: 'user', tool_calls: [{ function: { name: 7, arguments: {} } }] }] },
+      'messages[0].tool_calls[0].function.name must be string',
     ],
     [
-      'an unknown way of thinking',
+      'a way of thinking of a wrong type',
       ChatBody,
-      { model: 'm', think: 'odd' },
-      'think must be one of "low", "medium", "high", "max" or boolean or null',
+      { model: 'm', think: 7 },
+      'think must be boolean or string or null',
     ],
     [
       'stop of a wrong type, nested unions',

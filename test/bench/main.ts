@@ -3,6 +3,8 @@ import type { Bench } from './harness/bench.ts';
 import { fewestRounds } from './harness/report.ts';
 import { runBench } from './harness/run-bench.ts';
 import { idleBench } from './idle/bench.ts';
+import { inferenceBench } from './inference/bench.ts';
+import { identityBench } from './inference/identity-bench.ts';
 import { operatorBench } from './operator/bench.ts';
 import { raftBench } from './raft/bench.ts';
 import { routerBench } from './router/bench.ts';
@@ -13,7 +15,15 @@ import { streamsBench } from './streams/bench.ts';
  * Ends with 0; 1: `--check` found rows below their floor; 2: there are no figures, and a sentence says why.
  */
 
-const benches: readonly Bench[] = [routerBench, streamsBench, idleBench, operatorBench, raftBench];
+const benches: readonly Bench[] = [
+  routerBench,
+  streamsBench,
+  idleBench,
+  operatorBench,
+  raftBench,
+  inferenceBench,
+  identityBench,
+];
 
 const usage = [
   'Usage: npm run bench -- NAME [--check] [--json FILE] [--rounds N] [--seconds S]',

@@ -277,12 +277,6 @@ describe('errors the npm client of OpenAI reports', () => {
     expect((error as Error).message).toContain('/api/v1/auth/login');
   });
 
-  test('embeddings are not there yet: InternalServerError with status 501', async () => {
-    const error = await rejection(client.embeddings.create({ model, input: 'Hi' }, { maxRetries: 0 }));
-    expect(error).toBeInstanceOf(InternalServerError);
-    expect(error).toMatchObject({ status: 501, code: 'not_implemented' });
-  });
-
   test('a signal ends a stream and a waiting call, and frees the slot on the holder', async () => {
     const stream = await client.chat.completions.create({ ...long, stream: true });
     let seen = 0;

@@ -51,6 +51,7 @@ describe('the Python clients', () => {
       'completions',
       'formats',
       'tools',
+      'other routes',
       'errors',
       'asynchronous',
     ]);

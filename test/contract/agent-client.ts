@@ -53,6 +53,7 @@ export const callRoute = (base: string, id: RouteId, options: SendOptions = {}):
 const errorSchemas = {
   ollama: rest.OllamaError,
   openai: rest.OpenAiError,
+  anthropic: rest.AnthropicError,
   native: rest.ProblemDetails,
 } as const satisfies Record<Dialect, unknown>;
 
@@ -60,8 +61,9 @@ const errorSchemas = {
 export const errorProblems = (dialect: Dialect, value: unknown): readonly rest.Problem[] =>
   problemsOf(errorSchemas[dialect], value);
 
-/** The code in the body of an error. */
-export const errorCode = (dialect: Dialect, text: string): unknown => {
-  const body = JSON.parse(text) as { code?: unknown; error?: { code?: unknown } };
+/** The code of an error: in the body, or in a header where the dialect has no room for it. */
+export const errorCode = (dialect: Dialect, answer: Answer): unknown => {
+  if (dialect === 'anthropic') return answer.headers.get('x-ollamamax-error');
+  const body = JSON.parse(answer.text) as { code?: unknown; error?: { code?: unknown } };
   return dialect === 'openai' ? body.error?.code : body.code;
 };

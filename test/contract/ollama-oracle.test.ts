@@ -1,37 +1,47 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startLocalCluster, tinyModel, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
+import { read } from '../conventions/repository.ts';
+import { startLocalCluster, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import { send, type Answer } from './agent-client.ts';
-import { comparisons, oracleModel, type Comparison } from './ollama-differences.ts';
-import { startOracle, type Oracle } from './ollama-oracle.ts';
+import { commonOrders, cosine, factsOf, shapeOf, vectorsOf, without } from './ollama-answer-shape.ts';
+import { answered } from './ollama-comparisons.ts';
+import { differences, type Comparison, type Difference } from './ollama-differences.ts';
+import { oracleModels, oracleSources, startOracle, type Oracle } from './ollama-oracle.ts';
+import { refused } from './ollama-refusals.ts';
 
 const command = process.env.OLLAMAMAX_OLLAMA_CLI;
+const comparisons = [...refused, ...answered];
 
-/** Every field of a value with its type, as `models[].details.family string`. */
-const fieldsOf = (value: unknown, path = ''): string[] => {
-  if (Array.isArray(value)) return value.flatMap((item) => fieldsOf(item, `${path}[]`));
-  if (typeof value !== 'object' || value === null)
-    return [`${path} ${value === null ? 'null' : typeof value}`];
-  // What a GGUF file tells is not part of the form.
-  if (path === 'model_info') return [`${path} object`];
-  return Object.entries(value).flatMap(([name, part]) =>
-    fieldsOf(part, path === '' ? name : `${path}.${name}`),
-  );
+const sentenceOf = (text: string): string => (JSON.parse(text) as { error: string }).error;
+
+const expectSameRefusal = (ours: Answer, theirs: Answer, comparison: Comparison): void => {
+  expect(typeof sentenceOf(ours.text)).toBe('string');
+  if (comparison.ourStatus !== undefined) return;
+  // A difference that is gone is to be struck from the list.
+  if (comparison.ourWords === true)
+    expect(theirs.text).not.toBe(JSON.stringify({ error: sentenceOf(ours.text) }));
+  else expect(sentenceOf(ours.text)).toBe(sentenceOf(theirs.text));
 };
 
-const shape = (text: string): string[] =>
-  [
-    ...new Set(
-      text
-        .trim()
-        .split('\n')
-        .flatMap((line) => fieldsOf(JSON.parse(line))),
-    ),
-  ].toSorted();
+const expectSameVectors = (ours: Answer, theirs: Answer): void => {
+  const [a, b] = [vectorsOf(ours.text), vectorsOf(theirs.text)];
+  expect(a.map(({ length }) => length)).toEqual(b.map(({ length }) => length));
+  for (const [index, vector] of a.entries())
+    if (vector.length > 0) expect(cosine(vector, b[index] ?? [])).toBeGreaterThan(0.99);
+};
 
-const without = (fields: readonly string[], paths: readonly string[] = []): string[] =>
-  fields.filter(
-    (field) => !paths.some((path) => field.startsWith(`${path} `) || field.startsWith(`${path}[`)),
-  );
+const expectSameAnswer = (ours: Answer, theirs: Answer, comparison: Comparison): void => {
+  const { onlyOurs, onlyTheirs, ourFacts } = comparison;
+  expect(without(shapeOf(ours.text), onlyOurs)).toEqual(without(shapeOf(theirs.text), onlyTheirs));
+  for (const path of onlyOurs ?? []) expect(shapeOf(ours.text).join('\n')).toContain(path);
+  for (const path of onlyTheirs ?? []) expect(shapeOf(theirs.text).join('\n')).toContain(path);
+  for (const at of [0, -1] as const) {
+    const [ourOrder, theirOrder] = commonOrders(ours.text, theirs.text, at);
+    expect(ourOrder).toEqual(theirOrder);
+  }
+  expect(factsOf(ours.text, ourFacts)).toEqual(factsOf(theirs.text, ourFacts));
+  if (ourFacts?.includes('vectors') !== true) expectSameVectors(ours, theirs);
+  expect(ours.headers.get('content-type')).toBe(theirs.headers.get('content-type'));
+};
 
 /** Where no real Ollama is at hand the same requests are only held to the statuses that are meant. */
 describe('beside the real Ollama', () => {
@@ -40,10 +50,10 @@ describe('beside the real Ollama', () => {
 
   beforeAll(async () => {
     cluster = await startLocalCluster({
-      models: [{ name: oracleModel, source: { file: tinyModel } }],
+      models: Object.entries(oracleSources).map(([name, file]) => ({ name, source: { file } })),
     });
     await untilServing(cluster);
-    if (command !== undefined) oracle = await startOracle(command, oracleModel);
+    if (command !== undefined) oracle = await startOracle(command);
   }, 180_000);
   afterAll(async () => {
     await oracle?.stop();
@@ -65,15 +75,8 @@ describe('beside the real Ollama', () => {
       if (comparison.ourStatus === undefined) expect(ours.status).toBe(theirs.status);
       // A difference that is gone is to be struck from the list.
       else expect(theirs.status).not.toBe(comparison.ourStatus);
-      if (theirs.status >= 400 || ours.status >= 400) {
-        expect(typeof (JSON.parse(ours.text) as { error: unknown }).error).toBe('string');
-        return;
-      }
-      const { onlyOurs, onlyTheirs } = comparison;
-      expect(without(shape(ours.text), onlyOurs)).toEqual(without(shape(theirs.text), onlyTheirs));
-      for (const path of onlyOurs ?? []) expect(shape(ours.text).join('\n')).toContain(path);
-      for (const path of onlyTheirs ?? []) expect(shape(theirs.text).join('\n')).toContain(path);
-      expect(ours.headers.get('content-type')).toBe(theirs.headers.get('content-type'));
+      if (ours.status >= 400) expectSameRefusal(ours, theirs, comparison);
+      else if (theirs.status < 400) expectSameAnswer(ours, theirs, comparison);
     },
   );
 
@@ -81,9 +84,27 @@ describe('beside the real Ollama', () => {
     for (const path of ['/api/generate', '/api/chat']) {
       const { text } = await send(cluster.agent('agent-0').api, path, {
         method: 'POST',
-        body: { model: oracleModel, stream: false },
+        body: { model: oracleModels.chat, stream: false },
       });
-      expect(JSON.parse(text)).toEqual(expect.objectContaining({ model: oracleModel }));
+      expect(JSON.parse(text)).toEqual(expect.objectContaining({ model: oracleModels.chat }));
     }
+  });
+});
+
+describe('the list of differences', () => {
+  const used = new Set<Difference>(comparisons.flatMap(({ because }) => because ?? []));
+
+  test('has a reason for everything that differs, and none that nothing needs', () => {
+    const unfounded = comparisons
+      .filter(({ because }) => because === undefined)
+      .filter(({ ourStatus, ourWords, ourFacts, onlyOurs, onlyTheirs }) =>
+        [ourStatus, ourWords, ourFacts, onlyOurs, onlyTheirs].some((part) => part !== undefined),
+      );
+    expect(unfounded).toEqual([]);
+    expect(Object.keys(differences).filter((id) => !used.has(id as Difference))).toEqual([]);
+  });
+
+  test.each(Object.entries(differences))('%s is told in docs/compatibility.md', (_id, sentence) => {
+    expect(read('docs/compatibility.md').replaceAll(/\s+/g, ' ')).toContain(sentence);
   });
 });

@@ -36,19 +36,26 @@ afterAll(() => cluster.stop());
 
 const available = allRoutes.filter(([, route]) => route.unavailable === undefined);
 const unavailable = allRoutes.filter(([, route]) => route.unavailable !== undefined);
-const streaming = available.filter(([, route]) => route.streams !== undefined);
+const streaming = available.filter(
+  ([id, route]) => route.streams !== undefined && routeCalls[id].fails === undefined,
+);
 const withBody = available.filter(([, route]) => route.body !== undefined);
-const withParameter = available.filter(([, route]) => route.path.includes('{'));
+const withParameter = available.filter(
+  // A digest names bytes: one that is not well formed is no name of something unknown.
+  ([id, route]) => route.path.includes('{') && id !== 'blobHead' && id !== 'blobCreate',
+);
 const withModel = available.filter(
   ([id]) => routeCalls[id].body !== undefined && 'model' in routeCalls[id].body,
 );
+/** Those that ask for a model which is to be there. */
+const withKnownModel = withModel.filter(([id]) => id !== 'create' && id !== 'pull' && id !== 'push');
 
 /** Why a request cannot succeed here: without authentication nobody can log in. */
 const failureOf = (id: RouteId): ErrorCode | undefined =>
   ['login', 'users', 'userPut', 'userRemove'].includes(id) ? 'auth_disabled' : routeCalls[id].fails;
 
 const expectError = (answer: Answer, dialect: Dialect, code: string, status: number): void => {
-  expect({ status: answer.status, code: errorCode(dialect, answer.text) }).toEqual({ status, code });
+  expect({ status: answer.status, code: errorCode(dialect, answer) }).toEqual({ status, code });
   expect(errorProblems(dialect, JSON.parse(answer.text))).toEqual([]);
   expect(isErrorCode(code)).toBe(true);
   expect(answer.headers.get('content-type')).toContain(
@@ -73,8 +80,9 @@ describe('every available route', () => {
     const answer = await callRoute(base, id);
     const failure = failureOf(id);
     if (failure !== undefined) {
-      expectError(answer, route.dialect, failure, errorCatalogue[failure].status);
       expect(errorsOf(route)).toContain(failure);
+      if (route.method === 'head') expect(answer.status).toBe(errorCatalogue[failure].status);
+      else expectError(answer, route.dialect, failure, errorCatalogue[failure].status);
       return;
     }
     expect(answer.status).toBe(200);
@@ -105,6 +113,10 @@ describe('every available route', () => {
 
   test.each(available)('%s refuses pages of other sites', async (id, route) => {
     const headers = { origin: 'https://evil.example' };
+    if (route.method === 'head') {
+      expect((await callRoute(base, id, { headers })).status).toBe(403);
+      return;
+    }
     await expectRouteError(id, route, { headers }, 'origin_not_allowed', 403);
   });
 });
@@ -124,16 +136,17 @@ describe('streams', () => {
   const items = (route: Route, text: string): unknown[] =>
     route.streams === 'text/event-stream'
       ? text
-          .split('\n\n')
-          .filter((event) => event !== '' && event !== 'data: [DONE]')
-          .map((event) => JSON.parse(event.replace(/^data: /, '')) as unknown)
+          .split('\n')
+          .filter((line) => line.startsWith('data: ') && line !== 'data: [DONE]')
+          .map((line) => JSON.parse(line.slice('data: '.length)) as unknown)
       : text
           .trimEnd()
           .split('\n')
           .map((line) => JSON.parse(line) as unknown);
 
   test.each(streaming)('%s sends items as its schema says', async (id, route) => {
-    const body = { ...routeCalls[id].body, stream: true, stream_options: { include_usage: true } };
+    const usage = route.dialect === 'openai' ? { stream_options: { include_usage: true } } : {};
+    const body = { ...routeCalls[id].body, stream: true, ...usage };
     const answer = await callRoute(base, id, { body });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toContain(route.streams);
@@ -200,6 +213,7 @@ describe('streams', () => {
 const textFields: Partial<Record<RouteId, string>> = {
   login: 'username',
   userPut: 'name',
+  copy: 'source',
   clusterJoin: 'address',
   clusterLeave: 'agent',
   clusterTransfer: 'agent',
@@ -241,7 +255,7 @@ describe('errors', () => {
       415,
     ),
   );
-  test.each(withModel)('%s does not know a model', (id, route) =>
+  test.each(withKnownModel)('%s does not know a model', (id, route) =>
     expectRouteError(
       id,
       route,

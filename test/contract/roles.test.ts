@@ -67,7 +67,7 @@ describe('with authentication on', () => {
       expect(answer.headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer' : null);
       if (code === undefined || route.method === 'head') return;
       expect(errorProblems(route.dialect, JSON.parse(answer.text))).toEqual([]);
-      expect(errorCode(route.dialect, answer.text)).toBe(code);
+      expect(errorCode(route.dialect, answer)).toBe(code);
     });
   });
 });

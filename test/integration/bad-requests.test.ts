@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorCatalogue } from '@ollamamax/api';
 import { startLocalCluster, tinyModel, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
 import type { BadRequest } from './bad-requests/bad-request.ts';
+import { anthropicRequests } from './bad-requests/anthropic.ts';
 import { bodyRequests } from './bad-requests/bodies.ts';
+import { inferenceRequests } from './bad-requests/inference.ts';
 import { ollamaRequests } from './bad-requests/ollama.ts';
 import { openaiRequests } from './bad-requests/openai.ts';
 import { transportRequests } from './bad-requests/transport.ts';
@@ -65,7 +67,7 @@ const send = (bad: BadRequest): Promise<Answer> =>
     request.end(bytes);
   });
 
-/** Code and sentence, whichever dialect the error came in. */
+/** Code and sentence, whichever dialect the error came in; Anthropic's has room for the sentence only. */
 const readError = (text: string): { readonly code: unknown; readonly sentence: string } => {
   const body = JSON.parse(text) as Record<string, unknown>;
   const inner =
@@ -78,13 +80,15 @@ const groups = {
   bodies: bodyRequests,
   'Ollama API': ollamaRequests,
   'OpenAI API': openaiRequests,
+  'Anthropic API': anthropicRequests,
+  'our own inference': inferenceRequests,
   'paths, hosts and our own API': transportRequests,
 };
 
 describe.each(Object.entries(groups))('bad requests: %s', (_group, requests) => {
   test.each(requests.map((bad) => [bad.name, bad] as const))('%s', async (_name, bad) => {
     const answer = await send(bad);
-    const { code, sentence } = readError(answer.text);
+    const { code = answer.headers['x-ollamamax-error'], sentence } = readError(answer.text);
     expect({ status: answer.status, code }).toEqual({ status: bad.status, code: bad.code });
     expect(sentence).toContain(bad.says);
     expect(sentence.length).toBeLessThan(2000);

@@ -1,9 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
-import { CatalogBackup, compileValidator, type CatalogOperation, type UserRecord } from '@ollamamax/api';
+import {
+  CatalogBackup,
+  compileValidator,
+  type CatalogOperation,
+  type OwnModel,
+  type UserRecord,
+} from '@ollamamax/api';
 import { checkBackup } from './backup-check.ts';
 import { backupOf, commandsFor } from './backup.ts';
 import { applyCommand } from './state/apply-command.ts';
-import { catalogLimits, emptyCatalog, type CatalogState } from './state/catalog-state.ts';
+import { catalogLimits, emptyCatalog, featureLevel, type CatalogState } from './state/catalog-state.ts';
 import { decodeCommand, encodeCommand } from './state/command.ts';
 
 const passwordHash = '$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA';
@@ -38,14 +44,33 @@ const after = (state: CatalogState, operations: readonly CatalogOperation[]): Ca
     return next;
   }, state);
 
-const contentOf = ({ desired: { models, settings }, drains, users }: CatalogState) => ({
+const contentOf = ({ desired: { models, settings }, drains, users, ownModels }: CatalogState) => ({
   models,
   settings,
   drains,
   users,
+  ownModels,
 });
 
-const a = after(emptyCatalog, [
+const layer = (digit: string) => ({ mediaType: 'm/x', digest: `sha256:${digit.repeat(64)}`, size: 1 });
+const ownModel = (holder: string): OwnModel => ({
+  manifest: { config: layer('0'), layers: [layer('1')] },
+  holder,
+  createdAt: 1,
+  createdBy: 'root',
+});
+const putOwn = (name: string, holder: string): CatalogOperation => ({
+  op: 'putOwnModel',
+  name,
+  model: ownModel(holder),
+});
+
+const raised = after(emptyCatalog, [{ op: 'raiseFeatureLevel', to: featureLevel }]);
+
+const a = after(raised, [
+  putOwn('own:latest', 'agent-0'),
+  // Declared later: the own one is hidden, and still part of the backup.
+  putOwn('x:latest', 'agent-1'),
   desired(57, ['x', 'y']),
   { op: 'setDrain', agent: 'agent-1', since: 5, reason: 'disk' },
   { op: 'setDrain', agent: 'agent-2', since: 6, reason: '' },
@@ -55,7 +80,7 @@ const a = after(emptyCatalog, [
 ]);
 
 const others: Record<string, CatalogState> = {
-  'an empty one': emptyCatalog,
+  'an empty one': raised,
   'itself, with more': after(a, [
     desired(80, ['z']),
     { op: 'clearDrain', agent: 'agent-1' },
@@ -63,8 +88,10 @@ const others: Record<string, CatalogState> = {
     { op: 'setDrain', agent: 'agent-9', since: 8, reason: '' },
     { op: 'putUser', user: user('root', { role: 'readonly' }) },
     { op: 'putUser', user: user('eve') },
+    putOwn('own:latest', 'agent-2'),
+    putOwn('eve:latest', 'agent-2'),
   ]),
-  'one of a configuration': after(emptyCatalog, [desired(3, ['own'], 'configuration')]),
+  'one of a configuration': after(raised, [desired(3, ['own'], 'configuration')]),
   itself: a,
 };
 
@@ -101,6 +128,13 @@ describe('a backup', () => {
     expect(commandsFor(configured, emptyCatalog)).toMatchObject([{ origin: 'configuration' }]);
     expect(commandsFor(configured, a)[0]).toMatchObject({ origin: 'pushed' });
     expect(contentOf(after(a, commandsFor(configured, a))).models).toMatchObject([{ name: 'own' }]);
+  });
+
+  test('of an older version, which says nothing of own models, leaves them as they are', () => {
+    const { ownModels: _unsaid, ...old } = backup;
+    expect(commandsFor(old, a)).toEqual([]);
+    const without = after(raised, [desired(57, ['x', 'y'])]);
+    expect(after(without, commandsFor(old, without)).ownModels).toEqual({});
   });
 
   test('removes users first where there is no room for all', () => {

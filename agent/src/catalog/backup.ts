@@ -2,7 +2,7 @@ import type { CatalogBackup, CatalogOperation, UserRecord } from '@ollamamax/api
 import { catalogLimits, type CatalogState, type DrainMark } from './state/catalog-state.ts';
 
 /** What of a catalogue a backup holds: all but what belongs to its very members, their sessions and its history. */
-export type BackedUp = Pick<CatalogState, 'desired' | 'desiredOrigin' | 'drains' | 'users'>;
+export type BackedUp = Pick<CatalogState, 'desired' | 'desiredOrigin' | 'ownModels' | 'drains' | 'users'>;
 
 const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
 
@@ -11,7 +11,7 @@ const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown])
  * @param takenAt ISO time
  */
 export const backupOf = (
-  { desired, desiredOrigin, drains, users }: BackedUp,
+  { desired, desiredOrigin, ownModels, drains, users }: BackedUp,
   clusterId: string,
   index: number,
   takenAt: string,
@@ -26,12 +26,22 @@ export const backupOf = (
   users: Object.entries(users)
     .sort(byKey)
     .map(([, user]) => user),
+  ownModels: Object.entries(ownModels)
+    .sort(byKey)
+    .map(([name, model]) => ({ name, model })),
 });
 
-/** What a backup holds, as a part of a catalogue. */
-export const contentOf = ({ desired, desiredOrigin, drains, users }: CatalogBackup): BackedUp => ({
+/** What a backup holds, as a part of a catalogue. An old one says nothing of own models: those of `state` count then. */
+export const contentOf = (
+  { desired, desiredOrigin, ownModels, drains, users }: CatalogBackup,
+  state: Pick<BackedUp, 'ownModels'> = { ownModels: {} },
+): BackedUp => ({
   desired,
   desiredOrigin,
+  ownModels:
+    ownModels === undefined
+      ? state.ownModels
+      : Object.fromEntries(ownModels.map(({ name, model }) => [name, model])),
   drains,
   users: Object.fromEntries(users.map((user) => [user.name, user])),
 });
@@ -68,6 +78,15 @@ const drainCommands = (backup: BackedUp, state: BackedUp): CatalogOperation[] =>
     .map(([agent, { since, reason }]): CatalogOperation => ({ op: 'setDrain', agent, since, reason })),
 ];
 
+const ownModelCommands = (backup: BackedUp, state: BackedUp): CatalogOperation[] => [
+  ...Object.keys(state.ownModels)
+    .filter((name) => own(backup.ownModels, name) === undefined)
+    .map((name): CatalogOperation => ({ op: 'removeOwnModel', name })),
+  ...Object.entries(backup.ownModels)
+    .filter(([name, model]) => JSON.stringify(own(state.ownModels, name)) !== JSON.stringify(model))
+    .map(([name, model]): CatalogOperation => ({ op: 'putOwnModel', name, model, evenIfDeclared: true })),
+];
+
 const userCommands = (backup: BackedUp, state: BackedUp): CatalogOperation[] => {
   const put = Object.values(backup.users)
     .filter((user) => !sameUser(own(state.users, user.name), user))
@@ -82,9 +101,10 @@ const userCommands = (backup: BackedUp, state: BackedUp): CatalogOperation[] => 
 
 /** What brings a catalogue to what a backup holds; nothing when it holds that already. */
 export const commandsFor = (backup: CatalogBackup, state: BackedUp): readonly CatalogOperation[] => {
-  const content = contentOf(backup);
+  const content = contentOf(backup, state);
   return [
     ...desiredCommands(content, state),
+    ...ownModelCommands(content, state),
     ...drainCommands(content, state),
     ...userCommands(content, state),
   ];

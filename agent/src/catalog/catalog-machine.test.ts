@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CatalogCommand, CatalogOperation, DesiredState, ModelSpec } from '@ollamamax/api';
 import { CatalogMachine, type CatalogChange } from './catalog-machine.ts';
-import { catalogLimits, type Answer } from './state/catalog-state.ts';
+import { catalogLimits, featureLevel, type Answer } from './state/catalog-state.ts';
 import { decodeCommand, encodeCommand, UnknownCommandError } from './state/command.ts';
 import { CatalogSnapshotError, decodeCatalog } from './state/snapshot.ts';
 
@@ -159,8 +159,8 @@ describe('sessions', () => {
 describe('feature level', () => {
   test('a cluster that has gone ahead leaves a version behind that does not know it: that one stops', () => {
     const { run } = machineWith();
-    expect(run({ op: 'raiseFeatureLevel', to: 1 })).toEqual({ ok: true, value: {} });
-    expect(() => run({ op: 'raiseFeatureLevel', to: 2 })).toThrow(UnknownCommandError);
+    expect(run({ op: 'raiseFeatureLevel', to: featureLevel })).toEqual({ ok: true, value: {} });
+    expect(() => run({ op: 'raiseFeatureLevel', to: featureLevel + 1 })).toThrow(UnknownCommandError);
     expect(() => decodeCommand(new TextEncoder().encode('{"format":1,"operation":{"op":"new"}}'))).toThrow(
       UnknownCommandError,
     );

@@ -57,6 +57,6 @@ export interface Consensus {
   snapshot(): Promise<number>;
   /** As of now, with everything that was acknowledged before. @throws ApiError not_a_member, no_leader */
   backup(): Promise<CatalogBackup>;
-  /** @throws ApiError not_a_member, no_leader, outcome_unknown */
+  /** @throws ApiError agents_outdated, not_a_member, no_leader, outcome_unknown */
   restore(backup: CatalogBackup): Promise<CatalogState>;
 }

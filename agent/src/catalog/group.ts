@@ -11,17 +11,18 @@ import type { NodeId } from '../raft/core/types.ts';
 import { membersIn } from './catalog-machine.ts';
 import { backupOf, commandsFor } from './backup.ts';
 import { checkBackup } from './backup-check.ts';
+import { requireFeatureLevel } from './feature-level.ts';
 import type { HostedMember } from './hosted-member.ts';
 import { agree, catchUp, within } from './proposals.ts';
 import { removalProblem } from './removal.ts';
-import type { CatalogState } from './state/catalog-state.ts';
+import { ownModelsLevel, type CatalogState } from './state/catalog-state.ts';
 
 /** What other agents say of their part in the group, and how to ask them. */
 export interface GroupPeers {
   list(): readonly {
     readonly id: string;
     readonly online: boolean;
-    readonly status: { readonly consensus?: ConsensusStatus } | undefined;
+    readonly status: { readonly consensus?: ConsensusStatus; readonly featureLevel?: number } | undefined;
   }[];
   admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
   /** Has an agent that is there leave by itself, so that it does not come back at once. */
@@ -31,6 +32,8 @@ export interface GroupPeers {
 }
 
 export interface GroupOptions {
+  /** Id of this agent. */
+  readonly agent: string;
   readonly member: HostedMember;
   readonly peers: GroupPeers;
   readonly log: Logger;
@@ -159,9 +162,22 @@ export class Group {
     // All or nothing: what is wrong in it is found before anything is changed.
     checkBackup(backup);
     await catchUp(() => member.running());
-    for (const operation of commandsFor(backup, member.state)) await agree(() => member.running(), operation);
+    const operations = commandsFor(backup, member.state);
+    if (operations.some(({ op }) => op === 'putOwnModel')) await this.requireLevel(ownModelsLevel);
+    for (const operation of operations) await agree(() => member.running(), operation);
     log.info('A backup was taken over.', { takenAt: backup.takenAt, from: backup.clusterId });
     return member.state;
+  }
+
+  /** @throws ApiError agents_outdated, not_a_member, no_leader */
+  async requireLevel(level: number): Promise<void> {
+    const { agent, member, peers } = this.#options;
+    await requireFeatureLevel(level, {
+      agent,
+      state: () => member.state,
+      peers,
+      agree: (operation) => agree(() => member.running(), operation),
+    });
   }
 
   /** Newest word of who leads, also when that is another one. */

@@ -149,6 +149,14 @@ export class Membership implements Consensus, Component {
     return this.#group.backup();
   }
 
+  /**
+   * Has the group use what came with a feature level; nothing when it does.
+   * @throws ApiError agents_outdated when a member does not know it; not_a_member, no_leader
+   */
+  requireLevel(level: number): Promise<void> {
+    return this.#group.requireLevel(level);
+  }
+
   restore(backup: CatalogBackup): Promise<CatalogState> {
     return this.#group.restore(backup);
   }

@@ -159,6 +159,10 @@ const linesOf = (operation: CatalogOperation, backup: CatalogBackup, present: Ca
     }
     case 'removeUser':
       return [`user ${operation.name}: removed`];
+    case 'putOwnModel':
+      return [`model ${operation.name} (made through Ollama's API): added or replaced`];
+    case 'removeOwnModel':
+      return [`model ${operation.name} (made through Ollama's API): removed`];
     default:
       return [];
   }

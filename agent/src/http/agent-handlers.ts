@@ -3,11 +3,14 @@ import type { createSessions } from '../auth/sessions.ts';
 import type { Catalog, Consensus } from '../catalog/catalog.ts';
 import type { Health } from '../observability/health.ts';
 import type { TicketStore } from '../ws/ticket-store.ts';
+import { anthropicHandlers } from './anthropic-messages.ts';
 import type { AppOptions } from './app.ts';
 import { clusterHandlers } from './cluster-handlers.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { InferenceCalls } from './inference-calls.ts';
+import { inferenceHandlers } from './inference-handlers.ts';
 import { nativeHandlers } from './native-handlers.ts';
+import { ollamaManageHandlers, type ManageHandlerOptions } from './ollama-manage-handlers.ts';
 import { ollamaInferenceHandlers } from './ollama-inference.ts';
 import { ollamaModelHandlers } from './ollama-models.ts';
 import { openaiInferenceHandlers } from './openai-inference.ts';
@@ -24,6 +27,7 @@ export interface AgentHandlerOptions {
   readonly users: ReturnType<typeof createSessions>['users'];
   readonly sessions: ReturnType<typeof createSessions>['sessions'];
   readonly tickets: TicketStore;
+  readonly manage: Pick<ManageHandlerOptions, 'service' | 'log' | 'shutdown'>;
 }
 
 /** What answers each route of the public API. */
@@ -32,9 +36,16 @@ export const agentHandlers = (options: AgentHandlerOptions): AppOptions['handler
   const agentId = config.node.id;
   return {
     ...ollamaModelHandlers(reads),
-    ...ollamaInferenceHandlers(calls),
+    ...ollamaInferenceHandlers(calls, options.manage.log),
+    ...ollamaManageHandlers({
+      ...options.manage,
+      writeStallMs: config.limits.writeStallSeconds * 1000,
+      uploadStallMs: config.limits.bodySeconds * 1000,
+    }),
     ...openaiModelHandlers(reads),
     ...openaiInferenceHandlers(calls),
+    ...anthropicHandlers(calls),
+    ...inferenceHandlers(calls),
     ...clusterHandlers({
       agentId,
       cluster: config.cluster.name,

@@ -9,9 +9,10 @@ import {
   type RouteId,
 } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
-import { bodyTooDeep, sendError, toApiError } from './error-response.ts';
+import { bodyTooDeep, errorCodeHeader, sendError, toApiError } from './error-response.ts';
 import { createAccessGuard, createHostGuard, createOriginCheck, type Authenticate } from './guards.ts';
 import type { Handler, Handlers } from './handlers.ts';
+import { queuePositionHeader } from './inference-calls.ts';
 import { nestsDeeperThan } from './nesting.ts';
 import { createContext, type RequestContext } from './request-context.ts';
 
@@ -75,6 +76,14 @@ const withoutNulls = (body: unknown): unknown => {
   return fields;
 };
 
+/** Anthropic's clients send the token and look for the id of the request in headers of their own. */
+const speakAnthropic = (request: express.Request, response: express.Response, id: string): void => {
+  response.setHeader('request-id', id);
+  const key = request.headers['x-api-key'];
+  if (request.headers.authorization === undefined && typeof key === 'string')
+    request.headers.authorization = `Bearer ${key}`;
+};
+
 /** The public API as one express application. */
 export const createApp = (options: AppOptions): express.Express => {
   const app = express();
@@ -111,7 +120,7 @@ export const createApp = (options: AppOptions): express.Express => {
     response.setHeader('vary', 'Origin');
     response.setHeader(
       'access-control-expose-headers',
-      `${headers.requestId}, ${headers.servedBy}, retry-after`,
+      `${headers.requestId}, ${headers.servedBy}, ${queuePositionHeader}, ${errorCodeHeader}, retry-after`,
     );
     if (request.method === 'OPTIONS') {
       response.setHeader('access-control-allow-methods', 'GET, POST, DELETE, HEAD, OPTIONS');
@@ -138,6 +147,7 @@ export const createApp = (options: AppOptions): express.Express => {
       const context = contextOf(response);
       context.route = route.path;
       context.dialect = route.dialect;
+      if (route.dialect === 'anthropic') speakAnthropic(request, response, context.id);
       guard(request, route, context);
       next();
     };

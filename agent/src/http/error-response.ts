@@ -1,5 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import { ApiError, errorCatalogue, isApiError, type Dialect, type ErrorCode } from '@ollamamax/api';
+import {
+  ApiError,
+  errorCatalogue,
+  isApiError,
+  type AnthropicErrorType,
+  type Dialect,
+  type ErrorCode,
+} from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
 
 /** Where the reference of the error codes is published. */
@@ -14,8 +21,30 @@ const openaiType = (status: number): string => {
   return status < 500 ? 'invalid_request_error' : 'server_error';
 };
 
+// Anthropic has one type of its own for every status that its clients tell apart.
+const anthropicType = ({ code, status }: ApiError): AnthropicErrorType => {
+  if (code === 'queue_full' || code === 'queue_timeout') return 'overloaded_error';
+  switch (status) {
+    case 401:
+      return 'authentication_error';
+    case 403:
+      return 'permission_error';
+    case 404:
+      return 'not_found_error';
+    case 408:
+    case 504:
+      return 'timeout_error';
+    case 413:
+      return 'request_too_large';
+    case 429:
+      return 'rate_limit_error';
+    default:
+      return status < 500 ? 'invalid_request_error' : 'api_error';
+  }
+};
+
 /** What went wrong and what to do, in one line for clients that show only a message. */
-const fullMessage = (error: ApiError): string => {
+export const fullMessage = (error: ApiError): string => {
   const detail = /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
   return `${detail} ${error.action}`;
 };
@@ -24,7 +53,12 @@ const fullMessage = (error: ApiError): string => {
 export const errorBody = (error: ApiError, dialect: Dialect, requestId: string, instance = ''): object => {
   switch (dialect) {
     case 'ollama':
-      return { error: fullMessage(error), code: error.code, request_id: requestId };
+      return {
+        // Clients of Ollama look for its very words.
+        error: error.code === 'missing_body' ? 'missing request body' : fullMessage(error),
+        code: error.code,
+        request_id: requestId,
+      };
     case 'openai':
       return {
         error: {
@@ -34,6 +68,12 @@ export const errorBody = (error: ApiError, dialect: Dialect, requestId: string, 
           code: error.code,
           request_id: requestId,
         },
+      };
+    case 'anthropic':
+      return {
+        type: 'error',
+        error: { type: anthropicType(error), message: fullMessage(error) },
+        request_id: requestId,
       };
     case 'native':
       return {
@@ -51,8 +91,12 @@ export const errorBody = (error: ApiError, dialect: Dialect, requestId: string, 
   }
 };
 
-/** Headers that go with an error: content type, Retry-After, and the challenge of a 401. */
+/** Code of the catalogue, for answers whose dialect has no room for it, and for those to HEAD. */
+export const errorCodeHeader = 'x-ollamamax-error';
+
+/** Headers that go with an error: its code, content type, Retry-After, and the challenge of a 401. */
 const errorHeaders = (error: ApiError, dialect: Dialect): Record<string, string> => ({
+  [errorCodeHeader]: error.code,
   'content-type': dialect === 'native' ? 'application/problem+json' : 'application/json; charset=utf-8',
   'cache-control': 'no-store',
   ...(error.retryAfterSeconds === undefined &&

@@ -37,3 +37,38 @@ test('a drain ends soon after the last answer, though clients would keep their c
     await listener.stop();
   }
 }, 60_000);
+
+test('a body that does not come in time is refused, but for an upload, which takes as long as it needs', async () => {
+  const listener = new Listener({
+    name: 'test',
+    address: '127.0.0.1:0',
+    handler: (request, response) => {
+      request.resume().once('end', () => response.end('taken'));
+    },
+    headersMs: 5000,
+    requestMs: 50,
+    maxConnections: 10,
+    onConnectionDropped: () => undefined,
+  });
+  await listener.start();
+  const begin = (path: string) => {
+    const request = httpRequest({ host: '127.0.0.1', port: listener.port, method: 'POST', path });
+    request.write('half');
+    const answer = once(request, 'response') as Promise<[IncomingMessage]>;
+    request.on('error', () => undefined);
+    return { request, answer };
+  };
+  try {
+    const upload = begin('/api/blobs/sha256:abc');
+    const [late] = await begin('/api/chat').answer;
+    // The upload has been waiting for longer than the one that is over.
+    expect(late.statusCode).toBe(408);
+    late.resume();
+    upload.request.end('whole');
+    const [taken] = await upload.answer;
+    expect(taken.statusCode).toBe(200);
+    taken.resume();
+  } finally {
+    await listener.stop();
+  }
+});

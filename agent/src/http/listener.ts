@@ -11,6 +11,7 @@ import { hostname } from 'node:os';
 import { ApiError, errorCatalogue, type ErrorCode } from '@ollamamax/api';
 import { secureContextOptions, type Component, type TlsMaterial } from '@ollamamax/common';
 import { formatListenAddress, isWildcardHost, parseListenAddress } from '../config/listen-address.ts';
+import { isUpload } from './ollama-manage-upload.ts';
 
 export interface ListenerOptions {
   readonly name: string;
@@ -20,6 +21,7 @@ export interface ListenerOptions {
   /** Plain HTTP without. */
   readonly tls?: TlsMaterial;
   readonly headersMs: number;
+  /** For a whole request, body included; uploads of files take as long as they need. */
   readonly requestMs: number;
   readonly maxConnections: number;
   readonly onConnectionDropped: () => void;
@@ -56,6 +58,20 @@ const answerClientError = (error: Error & { code?: string }, socket: Socket): vo
   );
 };
 
+/** Cuts a client off whose body has not come in time. */
+const limitBody = (request: IncomingMessage, ms: number): void => {
+  const { headers, socket } = request;
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) return;
+  const timer = setTimeout(() => {
+    if (request.complete) return;
+    answerClientError(
+      Object.assign(new Error('The body did not come in time.'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
+      socket,
+    );
+  }, ms);
+  request.once('close', () => clearTimeout(timer));
+};
+
 /** One HTTP or HTTPS socket of the agent with its time limits. */
 export class Listener implements Component {
   readonly name: string;
@@ -66,9 +82,14 @@ export class Listener implements Component {
   constructor(options: ListenerOptions) {
     this.name = options.name;
     this.#options = options;
+    const handler: RequestListener = (request, response) => {
+      if (!isUpload(request)) limitBody(request, options.requestMs);
+      options.handler(request, response);
+    };
     const serverOptions = {
       headersTimeout: options.headersMs,
-      requestTimeout: options.requestMs,
+      // Node's own knows no exception.
+      requestTimeout: 0,
       // Node looks for late clients only this often.
       connectionsCheckingInterval: Math.max(100, Math.min(options.headersMs, 5_000) / 2),
       keepAliveTimeout: 65_000,
@@ -82,9 +103,9 @@ export class Listener implements Component {
         ? undefined
         : createHttpsServer(
             { ...serverOptions, ...secureContextOptions(options.tls), handshakeTimeout: options.headersMs },
-            options.handler,
+            handler,
           );
-    this.server = this.#secure ?? createHttpServer(serverOptions, options.handler);
+    this.server = this.#secure ?? createHttpServer(serverOptions, handler);
     this.server.maxConnections = options.maxConnections;
     this.server.on('clientError', answerClientError);
     this.server.on('drop', options.onConnectionDropped);

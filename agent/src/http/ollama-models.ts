@@ -10,6 +10,7 @@ import {
 } from '@ollamamax/api';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { Handlers } from './handlers.ts';
+import { inOllamaWords } from './ollama-errors.ts';
 import { clientGone } from './stream-writer.ts';
 
 const toDetails = (details: ModelDetails): object => ({
@@ -54,6 +55,7 @@ const modelfile = (show: ModelShow): string =>
     ...(show.template === '' ? [] : [`TEMPLATE """${show.template}"""`]),
     ...(show.system === '' ? [] : [`SYSTEM """${show.system}"""`]),
     ...parameterLines(show.parameters).map((line) => `PARAMETER ${line.replace(/ {2,}/, ' ')}`),
+    ...(show.messages ?? []).map(({ role, content }) => `MESSAGE ${role} """${content}"""`),
     ...(show.license === '' ? [] : [`LICENSE """${show.license}"""`]),
     '',
   ].join('\n');
@@ -105,26 +107,24 @@ export const ollamaModelHandlers = (
       .toSorted((a, b) => byTime(a.expires_at, b.expires_at));
     response.json({ models });
   },
-  show: async ({ body, response }) => {
+  show: inOllamaWords('show', async ({ body, response }) => {
     const { model, name, verbose = false } = body as ShowBody;
     const wanted = [model, name].find((given) => given !== undefined && given !== '');
     if (wanted === undefined) throw new ApiError('invalid_request', 'model is required.', { param: 'model' });
     const show = await reads.show(canonicalModelName(wanted), verbose, clientGone(response).signal);
-    // Ollama leaves these out when they are empty.
-    const texts = {
-      license: show.license,
-      parameters: parameterLines(show.parameters).join('\n'),
-      template: show.template,
-      system: show.system,
-    };
+    // Ollama leaves out what is empty.
+    const text = (name: string, value: string): object => (value === '' ? {} : { [name]: value });
     response.json({
-      ...Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== '')),
+      ...text('license', show.license),
       modelfile: modelfile(show),
+      ...text('parameters', parameterLines(show.parameters).join('\n')),
+      ...text('template', show.template),
+      ...text('system', show.system),
       details: toDetails(show.details),
       model_info: show.modelInfo,
       tensors: show.tensors,
       capabilities: show.details.capabilities,
       modified_at: show.modifiedAt,
     });
-  },
+  }),
 });

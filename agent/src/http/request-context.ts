@@ -24,8 +24,11 @@ export interface RequestContext {
   errorCode: string | undefined;
 }
 
-const dialectOf = (path: string): Dialect =>
-  path.startsWith('/v1') ? 'openai' : path.startsWith('/api/v1/') ? 'native' : 'ollama';
+const dialectOf = (path: string): Dialect => {
+  if (path.startsWith('/v1/messages')) return 'anthropic';
+  if (path.startsWith('/v1')) return 'openai';
+  return path.startsWith('/api/v1/') ? 'native' : 'ollama';
+};
 
 const safeRequestId = /^[A-Za-z0-9._-]{1,64}$/;
 

@@ -152,7 +152,7 @@ describe('formats', () => {
     const schema = {
       type: 'object',
       properties: { name: { type: 'string' }, kind: { enum: ['cat', 'dog'] }, old: { type: 'boolean' } },
-      required: ['name'],
+      required: ['name', 'kind', 'old'],
     };
     const answer = await ask(engine, chat(prompt, { format: { type: 'json_schema', schema } }));
     const value = JSON.parse(answer.text) as Record<string, unknown>;
@@ -170,10 +170,10 @@ describe('formats', () => {
   });
 
   test('what cannot be enforced is refused with its place', async () => {
-    const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^x' } } };
+    const schema = { type: 'object', properties: { a: { type: 'string', pattern: '(?=x)y' } } };
     await expect(
       ask(engine, chat('Hello!', { format: { type: 'json_schema', schema } })),
-    ).rejects.toMatchObject({ code: 'invalid_format', param: 'format.schema.properties.a.pattern' });
+    ).rejects.toMatchObject({ code: 'invalid_format', param: '#/properties/a/pattern' });
   });
 });
 
@@ -223,16 +223,43 @@ describe('limits of the context', () => {
   const short = tinyModel({ contextSize: 64, name: 'short:latest' });
 
   test('a prompt that does not fit is refused with the numbers', async () => {
-    await expect(ask(engine, chat('word '.repeat(200)), short)).rejects.toMatchObject({
+    await expect(ask(engine, chat('word '.repeat(200), { truncate: false }), short)).rejects.toMatchObject({
       code: 'context_exceeded',
       message: expect.stringContaining('the context holds 64'),
     });
   });
 
+  test('a conversation that does not fit loses its oldest messages, not its system message', async () => {
+    const messages = [
+      { role: 'system' as const, content: 'You are a pirate.' },
+      ...Array.from({ length: 6 }, (_, index) => ({
+        role: index % 2 === 0 ? ('user' as const) : ('assistant' as const),
+        content: 'word '.repeat(12),
+      })),
+      { role: 'user' as const, content: 'Hello!' },
+    ];
+    const answer = await ask(engine, chat('', { input: { kind: 'chat', messages } }), short);
+    expect(answer.text).toMatch(/^Arr, matey!/);
+    expect(answer.usage.promptTokens).toBeLessThan(64);
+  });
+
   test('an answer that fills the context ends with length', async () => {
-    const answer = await ask(engine, chat('Write a short story about a fox and a lantern.'), short);
+    const answer = await ask(
+      engine,
+      chat('Write a short story about a fox and a lantern.', { shift: false }),
+      short,
+    );
     expect(answer.reason).toBe('length');
     expect(answer.usage.promptTokens + answer.usage.completionTokens).toBe(64);
+  });
+
+  test('or goes on while the oldest part of the context makes room', async () => {
+    const answer = await ask(
+      engine,
+      chat('Write a short story about a fox and a lantern.', { sampling: { seed: 1, maxTokens: 150 } }),
+      short,
+    );
+    expect(answer.usage.promptTokens + answer.usage.completionTokens).toBeGreaterThan(64);
   });
 
   test('another context size loads the model anew, within its bound', async () => {

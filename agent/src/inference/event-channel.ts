@@ -22,9 +22,9 @@ export class EventChannel {
   push(event: InferenceEvent): void {
     if (this.#ended !== undefined) return;
     const last = this.#events.at(-1);
-    if (event.type === 'text' && last?.type === 'text')
-      this.#events[this.#events.length - 1] = { type: 'text', text: last.text + event.text };
-    else this.#events.push(event);
+    const joined = last === undefined ? undefined : joinTexts(last, event);
+    if (joined === undefined) this.#events.push(event);
+    else this.#events[this.#events.length - 1] = joined;
     this.#notify();
   }
 
@@ -41,7 +41,7 @@ export class EventChannel {
     for (;;) {
       const event = this.#events.shift();
       if (event !== undefined) {
-        if (event.type === 'text') this.#onRead(event.text.length);
+        if (event.type === 'text' || event.type === 'thinking') this.#onRead(event.text.length);
         return event;
       }
       if (this.#ended?.error !== undefined) throw this.#ended.error;
@@ -57,3 +57,16 @@ export class EventChannel {
     this.#wake = undefined;
   }
 }
+
+/** @returns undefined for events that are no texts of one kind */
+const joinTexts = (first: InferenceEvent, second: InferenceEvent): InferenceEvent | undefined => {
+  if (first.type === 'thinking' && second.type === 'thinking')
+    return { type: 'thinking', text: first.text + second.text };
+  if (first.type !== 'text' || second.type !== 'text') return undefined;
+  const logprobs = [...(first.logprobs ?? []), ...(second.logprobs ?? [])];
+  return {
+    type: 'text',
+    text: first.text + second.text,
+    ...(logprobs.length === 0 ? {} : { logprobs }),
+  };
+};

@@ -1,7 +1,9 @@
 import { ApiError, isApiError, type ResidentModel } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import type { EngineModel } from './engine.ts';
+import { KeepAliveTimer, longestTimerMs } from './keep-alive-timer.ts';
 import { memoryShortage } from './memory-check.ts';
+import type { Demand, Lease } from './lease.ts';
 import type { EngineObserver } from './observer.ts';
 import { RequestQueue } from './request-queue.ts';
 import type { Residency, Resident } from './residency.ts';
@@ -18,23 +20,6 @@ export interface ModelHostOptions {
   readonly startRunner: (model: EngineModel, spec: LoadSpec, signal: AbortSignal) => Promise<RunnerProcess>;
 }
 
-export interface Demand {
-  readonly model: EngineModel;
-  readonly contextSize: number;
-  readonly keepAliveSeconds: number;
-  /** False: only be loaded, no place is taken. */
-  readonly needsSlot: boolean;
-}
-
-/** A place on a runner. `release` when the runner has confirmed the end of the work. */
-export interface Lease {
-  readonly runner: RunnerProcess;
-  readonly loadNs: number;
-  readonly queueNs: number;
-  /** @param healthy whether the runner answered to the end. */
-  release(healthy: boolean): void;
-}
-
 interface Ticket {
   readonly demand: Demand;
   readonly key: string;
@@ -48,7 +33,7 @@ type Phase = 'unloaded' | 'waiting' | 'loading' | 'ready' | 'unloading';
 
 const crashBackoff = { minMs: 500, maxMs: 30_000 };
 const loadFailureBackoff = { minMs: 1000, maxMs: 30_000 };
-const longestTimerMs = 2 ** 31 - 1;
+const reportIntervalMs = 1000;
 /** Assumed duration of a request until one has been seen. */
 const firstGuessSeconds = 2;
 
@@ -67,13 +52,13 @@ export class ModelHost implements Resident {
   #crashesInARow = 0;
   #failedLoad: { key: string; error: ApiError; until: number; attempts: number } | undefined;
   #keepAliveSeconds = 0;
-  #expiry: { at: number; timer: NodeJS.Timeout } | undefined;
   #loadedAt = 0;
   #grantedAt = 0;
   #loadingSince = 0;
   #averageSeconds = firstGuessSeconds;
   #contextSize = 0;
   #loading: Promise<void> = Promise.resolve();
+  readonly #keepAlive = new KeepAliveTimer((reason) => void this.#unload(reason));
   readonly #stop = new AbortController();
   lastUsed = performance.now();
 
@@ -120,7 +105,7 @@ export class ModelHost implements Resident {
     if (keepAliveSeconds < 0) return {};
     const since = this.#phase === 'loading' ? this.#loadedAt : this.#grantedAt;
     // Timers end where dates begin to be none.
-    const at = this.#expiry?.at ?? since + Math.min(keepAliveSeconds * 1000, longestTimerMs);
+    const at = this.#keepAlive.endsAt ?? since + Math.min(keepAliveSeconds * 1000, longestTimerMs);
     return { expiresAt: new Date(at).toISOString() };
   }
 
@@ -130,8 +115,10 @@ export class ModelHost implements Resident {
     if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
+      let reporter: NodeJS.Timeout | undefined;
       const leave = (): void => {
         clearTimeout(timer);
+        clearInterval(reporter);
         signal.removeEventListener('abort', onAbort);
         this.#queue.remove(ticket);
       };
@@ -163,9 +150,23 @@ export class ModelHost implements Resident {
       };
       arm();
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(ticket);
+      this.#queue.push(demand.user, ticket);
       this.#pump();
+      if (demand.onQueue !== undefined && this.#queue.has(ticket))
+        reporter = this.#report(ticket, demand.onQueue);
     });
+  }
+
+  #report(ticket: Ticket, onQueue: NonNullable<Demand['onQueue']>): NodeJS.Timeout {
+    let last: number | undefined;
+    const report = (): void => {
+      const position = this.#queue.positionOf(ticket);
+      if (position === last) return;
+      last = position;
+      onQueue(position, ((position + 1) / this.#parallel) * this.#averageSeconds);
+    };
+    report();
+    return setInterval(report, reportIntervalMs);
   }
 
   /** Unloads once running requests are done. Requests that wait load it again. */
@@ -183,7 +184,7 @@ export class ModelHost implements Resident {
   async stop(): Promise<void> {
     this.#stop.abort(new ApiError('agent_draining'));
     for (const ticket of this.#queue.drain()) ticket.fail(new ApiError('agent_draining'));
-    this.#disarm();
+    this.#keepAlive.stop();
     await this.#loading;
     await this.#runner?.stop();
     this.#gone();
@@ -230,7 +231,7 @@ export class ModelHost implements Resident {
     if (this.#phase !== 'ready' || this.#runner === undefined) return;
     const unloading = this.#unloadWaiters.length > 0;
     for (let head = this.#queue.head; head !== undefined && !unloading; head = this.#queue.head) {
-      this.#disarm();
+      this.#keepAlive.stop();
       if (head.key !== this.#key) break;
       if (head.demand.needsSlot && this.#busy >= this.#parallel) return;
       this.#grant(head, this.#runner);
@@ -238,11 +239,12 @@ export class ModelHost implements Resident {
     if (this.#busy > 0) return;
     if (unloading) void this.#unload('asked to');
     else if (this.#queue.size > 0) void this.#unload('a request needs other load settings');
-    else this.#arm();
+    else this.#keepAlive.start(this.#keepAliveSeconds);
   }
 
   #grant(ticket: Ticket, runner: RunnerProcess): void {
     const { needsSlot, keepAliveSeconds } = ticket.demand;
+    this.#queue.take(ticket);
     const grantedAt = performance.now();
     this.#keepAliveSeconds = keepAliveSeconds;
     this.#grantedAt = Date.now();
@@ -354,7 +356,7 @@ export class ModelHost implements Resident {
     this.#crashesInARow++;
     this.#options.logger.error('runner crashed', { reason: error.message, restarts: this.#restarts });
     this.#options.observer.crashed?.(this.name, this.#restarts);
-    this.#disarm();
+    this.#keepAlive.stop();
     this.#gone();
     this.#pump();
   }
@@ -363,7 +365,7 @@ export class ModelHost implements Resident {
     const runner = this.#runner;
     if (this.#phase !== 'ready' || runner === undefined) return;
     this.#phase = 'unloading';
-    this.#disarm();
+    this.#keepAlive.stop();
     this.#options.logger.info('model unloaded', { reason });
     await runner.stop();
     this.#options.observer.unloaded?.(this.name);
@@ -377,23 +379,5 @@ export class ModelHost implements Resident {
     this.#busy = 0;
     for (const resolve of this.#unloadWaiters.splice(0)) resolve();
     this.#options.residency.changed();
-  }
-
-  #arm(): void {
-    this.#disarm();
-    if (this.#keepAliveSeconds < 0) return;
-    const ms = this.#keepAliveSeconds * 1000;
-    if (ms === 0) {
-      void this.#unload('keep_alive is 0');
-      return;
-    }
-    const timer = setTimeout(() => void this.#unload('unused'), Math.min(ms, longestTimerMs));
-    timer.unref();
-    this.#expiry = { at: Date.now() + Math.min(ms, longestTimerMs), timer };
-  }
-
-  #disarm(): void {
-    clearTimeout(this.#expiry?.timer);
-    this.#expiry = undefined;
   }
 }

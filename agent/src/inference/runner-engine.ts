@@ -2,9 +2,10 @@ import { ApiError, isApiError, type InferenceEvent, type InferenceRequest } from
 import type { Logger } from '@ollamamax/common';
 import type { EngineModel, InferenceEngine } from './engine.ts';
 import { EventChannel } from './event-channel.ts';
-import { toJobFormat, toJobInput } from './job-input.ts';
+import { toJobGrammar, toJobInput } from './job-input.ts';
 import { readAvailableMemory } from '../available-memory.ts';
-import { ModelHost, type Lease } from './model-host.ts';
+import type { Demand, Lease } from './lease.ts';
+import { ModelHost } from './model-host.ts';
 import { noUsage } from './no-usage.ts';
 import type { EngineObserver } from './observer.ts';
 import { Residency } from './residency.ts';
@@ -119,6 +120,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     request: InferenceRequest | undefined,
     needsSlot: boolean,
     signal: AbortSignal,
+    onQueue?: Demand['onQueue'],
   ): Promise<Lease> => {
     if (stopped) return Promise.reject(new ApiError('agent_draining'));
     if (signal.aborted) return Promise.reject(abortError(signal));
@@ -128,9 +130,29 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
         contextSize: Math.min(request?.contextSize ?? model.contextSize, model.maxContextSize),
         keepAliveSeconds: request?.keepAliveSeconds ?? model.keepAliveSeconds,
         needsSlot,
+        user: request?.user ?? '',
+        ...(onQueue === undefined ? {} : { onQueue }),
       },
       signal,
     );
+  };
+
+  /** Tells where the request stands while it waits for its place. */
+  const waitAloud = async function* (
+    model: EngineModel,
+    request: InferenceRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<InferenceEvent, Lease> {
+    const channel = new EventChannel(() => undefined);
+    const acquired = acquire(model, request, true, signal, (position, expectedWaitSeconds) =>
+      channel.push({ type: 'queue', position, expectedWaitSeconds }),
+    );
+    acquired.then(
+      () => channel.end(),
+      (error: unknown) => channel.end(error instanceof Error ? error : new Error(String(error))),
+    );
+    for (let event = await channel.next(); event !== undefined; event = await channel.next()) yield event;
+    return acquired;
   };
 
   /** One request on the runner it was given a place on. */
@@ -148,7 +170,24 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
         watch.event(event);
         switch (event.kind) {
           case 'text':
-            if (event.text !== '') channel.push({ type: 'text', text: event.text });
+            if (event.text !== '' || event.logprobs !== undefined)
+              channel.push({
+                type: 'text',
+                text: event.text,
+                ...(event.logprobs === undefined ? {} : { logprobs: event.logprobs }),
+              });
+            return;
+          case 'thinking':
+            channel.push({ type: 'thinking', text: event.text });
+            return;
+          case 'embeddings':
+            channel.push({ type: 'embeddings', embeddings: event.embeddings });
+            return;
+          case 'scores':
+            channel.push({ type: 'scores', scores: event.scores });
+            return;
+          case 'tokens':
+            channel.push({ type: 'tokens', tokens: event.tokens });
             return;
           case 'tool_calls':
             channel.push({ type: 'tool_calls', calls: event.calls });
@@ -159,6 +198,8 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
               type: 'done',
               reason: event.reason,
               usage: { ...event.usage, ...waits(lease), totalNs: elapsedNs(startedAt) },
+              ...(event.context === undefined ? {} : { context: event.context }),
+              ...(event.stopSequence === undefined ? {} : { stopSequence: event.stopSequence }),
             });
             channel.end();
             return;
@@ -224,11 +265,18 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     const job: Job = {
       input: toJobInput(input, model),
       sampling: resolveSampling(request.sampling, model.parameters),
-      format: toJobFormat(request.format),
+      ...toJobGrammar(request),
+      truncate: request.truncate ?? true,
+      keepOnShift: request.shift === false ? undefined : keepTokens(request, model),
+      tenant: request.user ?? '',
+      wantsContext: input.kind === 'prompt' && input.raw !== true && typeof input.prompt === 'string',
       creditWindow: options.creditWindow ?? defaultCreditWindow,
       renderTimeoutMs: options.renderTimeoutMs ?? defaultRenderTimeoutMs,
     };
-    const lease = await acquire(model, request, true, signal);
+    const lease =
+      request.reportQueue === true
+        ? yield* waitAloud(model, request, signal)
+        : await acquire(model, request, true, signal);
     yield* work(lease, job, model.name, startedAt, signal);
   };
 
@@ -254,6 +302,14 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
   };
 };
 
+/** Ollama's default: the first four tokens stay. */
+const defaultKeep = 4;
+
+const keepTokens = ({ sampling }: InferenceRequest, { parameters }: EngineModel): number => {
+  const own = parameters.num_keep;
+  return sampling.keepTokens ?? (typeof own === 'number' ? own : defaultKeep);
+};
+
 const waits = ({ loadNs, queueNs }: Lease): Pick<Lease, 'loadNs' | 'queueNs'> => ({ loadNs, queueNs });
 
 const elapsedNs = (since: number): number => Math.round((performance.now() - since) * 1e6);
@@ -275,9 +331,13 @@ const createWatch = (observer: EngineObserver, name: string, startedAt: number):
       const now = performance.now();
       switch (event.kind) {
         case 'text':
+        case 'thinking':
         case 'tool_calls':
+        case 'embeddings':
+        case 'scores':
+        case 'tokens':
           if (lastAt === undefined) observer.firstToken?.(name, (now - startedAt) / 1000);
-          if (event.kind === 'text') {
+          if (event.kind === 'text' || event.kind === 'thinking') {
             seen += event.tokens;
             observer.tokens?.(name, event.tokens, (now - (lastAt ?? now)) / 1000);
           }

@@ -215,7 +215,7 @@ class ForkedRunner implements RunnerProcess {
   #deliver(event: JobEvent): void {
     const job = this.#jobs.get(event.id);
     if (job === undefined) return;
-    if (event.kind === 'text') job.outstanding += event.text.length;
+    if (event.kind === 'text' || event.kind === 'thinking') job.outstanding += event.text.length;
     if (event.kind === 'done' || event.kind === 'failed' || event.kind === 'cancelled')
       this.#jobs.delete(event.id);
     job.listener.event(event);

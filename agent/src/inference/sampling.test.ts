@@ -13,6 +13,9 @@ describe('resolveSampling', () => {
       repeatLastN: 64,
       presencePenalty: 0,
       frequencyPenalty: 0,
+      logitBias: {},
+      topLogprobs: undefined,
+      typicalP: 1,
       stop: [],
       maxTokens: undefined,
     });

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { toWireError } from '@ollamamax/api';
-import type { InferenceEvent } from '@ollamamax/api';
+import type { WireError } from '@ollamamax/api';
 import { StreamWriter } from '../http/stream-writer.ts';
 
-/** Content type of a stream of InferenceEvents, one JSON object per line. */
+/** Content type of a stream of events, one JSON object per line. */
 const eventStreamType = 'application/x-ndjson';
 
 /**
@@ -11,12 +11,12 @@ const eventStreamType = 'application/x-ndjson';
  * event becomes the last line.
  * @throws the error of `events` when nothing has been written yet; `cancelled` when the reader left or stalled
  */
-export const writeEventStream = async (
+export const writeEventStream = async <Event extends object>(
   response: ServerResponse,
-  events: AsyncIterable<InferenceEvent>,
+  events: AsyncIterable<Event>,
   stallMs: number,
 ): Promise<void> => {
-  const line = (event: InferenceEvent): string => `${JSON.stringify(event)}\n`;
+  const line = (event: Event | { type: 'error'; error: WireError }): string => `${JSON.stringify(event)}\n`;
   const writer = new StreamWriter(response, stallMs);
   let begun = false;
   let failure: unknown;

@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 import {
   AdmissionRequest,
@@ -8,6 +10,7 @@ import {
   BootstrapRequest,
   DesiredState,
   InferenceRequest,
+  ManageRequest,
   MemberRequest,
   compileValidator,
   describeProblems,
@@ -16,7 +19,7 @@ import {
   isApiError,
   toWireError,
 } from '@ollamamax/api';
-import type { AgentStatus, InferenceEvent, ModelShow, Validator } from '@ollamamax/api';
+import type { AgentStatus, InferenceEvent, ManageEvent, ModelShow, Validator } from '@ollamamax/api';
 import { peerIdentity, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import type { Catalog, Consensus } from '../catalog/catalog.ts';
@@ -69,6 +72,11 @@ export interface InternalServerOptions {
   /** Runs a request on this agent's own runners, never on another agent: at most one hop. */
   readonly runLocal: (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
   readonly show: (name: string, verbose: boolean) => Promise<ModelShow>;
+  /** Models that people manage: work on those whose files are here, and their files. */
+  readonly ownModels: {
+    manage(request: ManageRequest, signal: AbortSignal): AsyncIterable<ManageEvent>;
+    blobHere(digest: string): Promise<{ readonly path: string; readonly size: number }>;
+  };
   readonly log: Logger;
   readonly limits?: Partial<InternalLimits>;
 }
@@ -95,6 +103,7 @@ const validateDesiredState = compileValidator(DesiredState);
 const validateBootstrap = compileValidator(BootstrapRequest);
 const validateAdmission = compileValidator(AdmissionRequest);
 const validateMember = compileValidator(MemberRequest);
+const validateManage = compileValidator(ManageRequest);
 const validateInference = compileValidator(InferenceRequest);
 
 const checked = <T>(validator: Validator<T>, value: unknown): T => {
@@ -143,11 +152,31 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
   const idle = new Set<Socket>();
   let stopping = false;
 
-  const inference = async ({ request, response }: Exchange): Promise<void> => {
+  const leaving = (response: ServerResponse): AbortController => {
     const left = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) left.abort(new ApiError('cancelled'));
     });
+    return left;
+  };
+
+  const manage = async ({ request, response }: Exchange): Promise<void> => {
+    const left = leaving(response);
+    const body = checked(validateManage, await readJsonBody(request, limits.inferenceBodyBytes));
+    await writeEventStream(response, options.ownModels.manage(body, left.signal), limits.writeStallMs);
+  };
+  const blob = async ({ response, query }: Exchange): Promise<void> => {
+    const { path, size } = await options.ownModels.blobHere(query.get('digest') ?? '');
+    if (query.get('only') === 'size') {
+      sendJson(response, 200, { size });
+      return;
+    }
+    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size });
+    await pipeline(createReadStream(path), response);
+  };
+
+  const inference = async ({ request, response }: Exchange): Promise<void> => {
+    const left = leaving(response);
     const body = checked(validateInference, await readJsonBody(request, limits.inferenceBodyBytes));
     response.setHeader(headers.requestId, encodeURIComponent(body.id));
     await writeEventStream(response, options.runLocal(body, left.signal), limits.writeStallMs);
@@ -206,6 +235,8 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
       ),
     },
     [internalPaths.inference]: { POST: inference },
+    [internalPaths.ownModels]: { POST: manage },
+    [internalPaths.blob]: { GET: blob },
     [internalPaths.show]: {
       GET: async ({ response, name, query }) => {
         sendJson(response, 200, await options.show(name, query.get('verbose') === 'true'));

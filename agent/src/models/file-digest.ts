@@ -15,8 +15,7 @@ export interface Fingerprint {
 /** @throws the error of the file system; EISDIR for what is not a regular file */
 export const fingerprintOf = async (path: string): Promise<Fingerprint> => {
   const facts = await stat(path, { bigint: true });
-  if (!facts.isFile())
-    throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EISDIR' });
+  if (!facts.isFile()) throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EISDIR' });
   return {
     size: Number(facts.size),
     mtimeNs: facts.mtimeNs.toString(),

@@ -96,7 +96,10 @@ class MetadataReader {
     return this.#cursor.take(length).toString('utf8');
   }
 
-  async #scalar(type: { readonly name: string; readonly bytes: number }, key: string): Promise<GgufScalar | null> {
+  async #scalar(
+    type: { readonly name: string; readonly bytes: number },
+    key: string,
+  ): Promise<GgufScalar | null> {
     if (type.bytes === 0) return this.#string(maxima.stringBytes);
     await this.#cursor.need(type.bytes);
     this.#spend(16);
@@ -107,7 +110,9 @@ class MetadataReader {
     this.#cursor.field = `the length of metadata key ${index}`;
     const key = await this.#string(maxima.keyBytes);
     if (!/^[\x21-\x7e]+$/.test(key))
-      throw invalidModelFile(`Metadata key ${index} is empty or has characters that are not printable ASCII.`);
+      throw invalidModelFile(
+        `Metadata key ${index} is empty or has characters that are not printable ASCII.`,
+      );
     return key;
   }
 
@@ -126,8 +131,7 @@ class MetadataReader {
     this.#cursor.field = `the element type of ${key}`;
     const elementId = await this.#cursor.uint32();
     const element = typeOf(elementId, `The elements of ${key}`);
-    if (elementId === arrayType)
-      throw invalidModelFile(`${key} is an array of arrays, which no model uses.`);
+    if (elementId === arrayType) throw invalidModelFile(`${key} is an array of arrays, which no model uses.`);
     this.#cursor.field = `the number of elements of ${key}`;
     const length = await this.#cursor.count(maxima.arrayElements);
     const leastBytes = length * (elementId === stringType ? 8 : element.bytes);
@@ -144,7 +148,8 @@ class MetadataReader {
     for (let index = 0; index < length; index += 1) {
       // A vocabulary has hundreds of thousands of elements: waiting for each would take seconds.
       if (this.#cursor.available < Math.max(element.bytes, 8)) values.push(await this.#scalar(element, key));
-      else if (elementId === stringType) values.push(this.#stringInWindow() ?? (await this.#scalar(element, key)));
+      else if (elementId === stringType)
+        values.push(this.#stringInWindow() ?? (await this.#scalar(element, key)));
       else {
         this.#spend(16);
         values.push(scalarReaders[element.name]?.(this.#cursor.take(element.bytes), key) ?? null);
@@ -153,7 +158,11 @@ class MetadataReader {
     return { type: 'array', value: values, length };
   }
 
-  async #skipScalars(element: { readonly name: string; readonly bytes: number }, length: number, key: string): Promise<void> {
+  async #skipScalars(
+    element: { readonly name: string; readonly bytes: number },
+    length: number,
+    key: string,
+  ): Promise<void> {
     if (element.name !== 'bool') {
       this.#cursor.skip(element.bytes * length);
       return;
@@ -167,7 +176,9 @@ class MetadataReader {
   async #skipStrings(count: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
       if (this.#cursor.available < 8) await this.#cursor.need(8);
-      this.#cursor.skip(this.#cursor.checkedCount(this.#cursor.take(8).readBigUInt64LE(), maxima.stringBytes));
+      this.#cursor.skip(
+        this.#cursor.checkedCount(this.#cursor.take(8).readBigUInt64LE(), maxima.stringBytes),
+      );
     }
   }
 }

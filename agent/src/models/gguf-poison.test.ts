@@ -32,7 +32,8 @@ const without = (key: string): Fixture => ({
   entries: validFixture.entries.filter((other) => !other.key.equals(text(key))),
 });
 
-const many = (count: number, make: (index: number) => Buffer): Buffer[] => Array.from({ length: count }, (_, i) => make(i));
+const many = (count: number, make: (index: number) => Buffer): Buffer[] =>
+  Array.from({ length: count }, (_, i) => make(i));
 
 /** Each with what the reason must mention. */
 const poisoned: readonly (readonly [string, Fixture | Buffer, string])[] = [
@@ -49,51 +50,145 @@ const poisoned: readonly (readonly [string, Fixture | Buffer, string])[] = [
   ['metadata count 2^32', { ...validFixture, metadataCount: 2n ** 32n }, 'number of metadata entries'],
   ['one metadata entry too many', { ...validFixture, metadataCount: 19n }, 'name of tensor 0'],
   ['no metadata', { ...validFixture, metadataCount: 0n, entries: [] }, 'general.architecture'],
-  ['key length 2^63', { ...validFixture, entries: [{ key: uint64(huge), type: 4, payload: uint32(1) }] }, 'metadata key 0'],
-  ['key length beyond the file', { ...validFixture, entries: [{ key: uint64(60000n), type: 4, payload: uint32(1) }] }, 'metadata key 0'],
+  [
+    'key length 2^63',
+    { ...validFixture, entries: [{ key: uint64(huge), type: 4, payload: uint32(1) }] },
+    'metadata key 0',
+  ],
+  [
+    'key length beyond the file',
+    { ...validFixture, entries: [{ key: uint64(60000n), type: 4, payload: uint32(1) }] },
+    'metadata key 0',
+  ],
   ['empty key', withEntry(numberEntry('', 1)), 'key 18 is empty'],
   ['key with a line feed', withEntry(numberEntry('a\nb', 1)), 'printable ASCII'],
   ['key with a zero byte', withEntry(numberEntry('a\0b', 1)), 'printable ASCII'],
-  ['key twice', { ...validFixture, entries: [...validFixture.entries, numberEntry('llama.block_count', 2)] }, 'llama.block_count is there twice'],
+  [
+    'key twice',
+    { ...validFixture, entries: [...validFixture.entries, numberEntry('llama.block_count', 2)] },
+    'llama.block_count is there twice',
+  ],
   ['value type 13', withEntry(entry('fixture.x', 13, uint32(0))), 'unknown type 13'],
   ['value type 2^32-1', withEntry(entry('fixture.x', 2 ** 32 - 1, uint32(0))), 'unknown type 4294967295'],
   ['bool 2', withEntry(entry('fixture.x', 7, uint8(2))), 'bool with the value 2'],
-  ['bool 2 in a long array', withEntry(arrayEntry('fixture.x', 7, many(100, () => uint8(2)))), 'bool with the value 2'],
+  [
+    'bool 2 in a long array',
+    withEntry(
+      arrayEntry(
+        'fixture.x',
+        7,
+        many(100, () => uint8(2)),
+      ),
+    ),
+    'bool with the value 2',
+  ],
   ['string length 2^63', withEntry(entry('fixture.x', 8, uint64(huge))), 'fixture.x'],
   ['string length 2^64-1', withEntry(entry('fixture.x', 8, uint64(largest))), 'fixture.x'],
   ['string length beyond the file', withEntry(entry('fixture.x', 8, uint64(1_000_000n))), 'fixture.x'],
   ['array of arrays', withEntry(arrayEntry('fixture.x', 9, [uint32(4), uint64(0n)], 1n)), 'array of arrays'],
   ['array of unknown type', withEntry(arrayEntry('fixture.x', 99, [])), 'unknown type 99'],
   ['array length 2^63', withEntry(arrayEntry('fixture.x', 4, [], huge)), 'number of elements of fixture.x'],
-  ['array length 2^64-1', withEntry(arrayEntry('fixture.x', 0, [], largest)), 'number of elements of fixture.x'],
-  ['array length beyond the file', withEntry(arrayEntry('fixture.x', 10, [], 1_000_000n)), '1000000 elements'],
-  ['array of strings beyond the file', withEntry(arrayEntry('fixture.x', 8, [], 1_000_000n)), '1000000 elements'],
-  ['array with a string length of 2^63', withEntry(arrayEntry('fixture.x', 8, many(100, () => uint64(huge)))), 'fixture.x'],
-  ['array with a string beyond the file', withEntry(arrayEntry('fixture.x', 8, many(100, () => uint64(900_000n)))), 'fixture.x'],
+  [
+    'array length 2^64-1',
+    withEntry(arrayEntry('fixture.x', 0, [], largest)),
+    'number of elements of fixture.x',
+  ],
+  [
+    'array length beyond the file',
+    withEntry(arrayEntry('fixture.x', 10, [], 1_000_000n)),
+    '1000000 elements',
+  ],
+  [
+    'array of strings beyond the file',
+    withEntry(arrayEntry('fixture.x', 8, [], 1_000_000n)),
+    '1000000 elements',
+  ],
+  [
+    'array with a string length of 2^63',
+    withEntry(
+      arrayEntry(
+        'fixture.x',
+        8,
+        many(100, () => uint64(huge)),
+      ),
+    ),
+    'fixture.x',
+  ],
+  [
+    'array with a string beyond the file',
+    withEntry(
+      arrayEntry(
+        'fixture.x',
+        8,
+        many(100, () => uint64(900_000n)),
+      ),
+    ),
+    'fixture.x',
+  ],
   ['alignment 0', withEntry(numberEntry('general.alignment', 0)), 'general.alignment is 0'],
   ['alignment 1', withEntry(numberEntry('general.alignment', 1)), 'general.alignment is 1'],
   ['alignment 3', withEntry(numberEntry('general.alignment', 3)), 'general.alignment is 3'],
   ['alignment 2^31', withEntry(numberEntry('general.alignment', 2 ** 31)), 'general.alignment is 2147483648'],
-  ['alignment 2^63', withEntry(entry('general.alignment', 10, uint64(huge))), 'general.alignment is 9223372036854775808'],
-  ['alignment as a string', withEntry(stringEntry('general.alignment', '32')), 'general.alignment is 32 (string)'],
-  ['alignment as a signed number', withEntry(entry('general.alignment', 5, uint32(64))), 'general.alignment is 64 (int32)'],
+  [
+    'alignment 2^63',
+    withEntry(entry('general.alignment', 10, uint64(huge))),
+    'general.alignment is 9223372036854775808',
+  ],
+  [
+    'alignment as a string',
+    withEntry(stringEntry('general.alignment', '32')),
+    'general.alignment is 32 (string)',
+  ],
+  [
+    'alignment as a signed number',
+    withEntry(entry('general.alignment', 5, uint32(64))),
+    'general.alignment is 64 (int32)',
+  ],
   ['no architecture', without('general.architecture'), 'no general.architecture'],
-  ['architecture as a number', withEntry(numberEntry('general.architecture', 1)), 'general.architecture is a uint32'],
+  [
+    'architecture as a number',
+    withEntry(numberEntry('general.architecture', 1)),
+    'general.architecture is a uint32',
+  ],
   ['no context length', without('llama.context_length'), 'no llama.context_length'],
   ['context length 0', withEntry(numberEntry('llama.context_length', 0)), 'llama.context_length is 0'],
-  ['context length 2^32-1', withEntry(numberEntry('llama.context_length', 2 ** 32 - 1)), 'llama.context_length is 4294967295'],
-  ['context length -1', withEntry(entry('llama.context_length', 5, uint32(-1))), 'llama.context_length is -1'],
+  [
+    'context length 2^32-1',
+    withEntry(numberEntry('llama.context_length', 2 ** 32 - 1)),
+    'llama.context_length is 4294967295',
+  ],
+  [
+    'context length -1',
+    withEntry(entry('llama.context_length', 5, uint32(-1))),
+    'llama.context_length is -1',
+  ],
   ['context length 2^63', withEntry(entry('llama.context_length', 10, uint64(huge))), 'llama.context_length'],
-  ['context length as a string', withEntry(stringEntry('llama.context_length', '128')), 'llama.context_length is a string'],
-  ['context length as an array', withEntry(arrayEntry('llama.context_length', 4, [uint32(1)])), 'llama.context_length is a array'],
+  [
+    'context length as a string',
+    withEntry(stringEntry('llama.context_length', '128')),
+    'llama.context_length is a string',
+  ],
+  [
+    'context length as an array',
+    withEntry(arrayEntry('llama.context_length', 4, [uint32(1)])),
+    'llama.context_length is a array',
+  ],
   ['no embedding length', without('llama.embedding_length'), 'no llama.embedding_length'],
   ['no block count', without('llama.block_count'), 'no llama.block_count'],
   ['no vocabulary', without('tokenizer.ggml.tokens'), 'no vocabulary'],
   ['vocabulary as a string', withEntry(stringEntry('tokenizer.ggml.tokens', 'a')), 'no vocabulary'],
   ['empty vocabulary', withEntry(arrayEntry('tokenizer.ggml.tokens', 8, [])), 'no vocabulary'],
-  ['chat template as a number', withEntry(numberEntry('tokenizer.chat_template', 1)), 'tokenizer.chat_template is a uint32'],
+  [
+    'chat template as a number',
+    withEntry(numberEntry('tokenizer.chat_template', 1)),
+    'tokenizer.chat_template is a uint32',
+  ],
   ['license as a bool', withEntry(entry('general.license', 7, uint8(1))), 'general.license is a bool'],
-  ['file type as a string', withEntry(stringEntry('general.file_type', 'F16')), 'general.file_type is a string'],
+  [
+    'file type as a string',
+    withEntry(stringEntry('general.file_type', 'F16')),
+    'general.file_type is a string',
+  ],
   ['one part of three', withEntry(entry('split.count', 2, Buffer.from([3, 0]))), 'one of 3 parts'],
   ['adapter', withEntry(stringEntry('general.type', 'adapter')), 'LoRA adapter'],
   ['image projector', withEntry(stringEntry('general.type', 'mmproj')), 'image projector'],
@@ -108,11 +203,19 @@ const poisoned: readonly (readonly [string, Fixture | Buffer, string])[] = [
   ['dimension 2^63', withTensor({ shape: [32n, huge] }), 'dimension 1 of tensor token_embd.weight'],
   ['dimension -1', withTensor({ shape: [32n, -1n] }), 'dimension 1 of tensor token_embd.weight'],
   ['dimensions whose product overflows 64 bits', withTensor({ shape: [2n ** 32n, 2n ** 32n] }), 'impossible'],
-  ['dimensions whose product wraps to a small number', withTensor({ shape: [2n ** 52n, 2n ** 11n, 2n, 1n] }), 'impossible'],
+  [
+    'dimensions whose product wraps to a small number',
+    withTensor({ shape: [2n ** 52n, 2n ** 11n, 2n, 1n] }),
+    'impossible',
+  ],
   ['dimension beyond the file', withTensor({ shape: [32n, 1_000_000n] }), 'not complete'],
   ['tensor type 4, long gone', withTensor({ type: 4 }), 'unknown type 4'],
   ['tensor type 2^32-1', withTensor({ type: 2 ** 32 - 1 }), 'unknown type 4294967295'],
-  ['row that is no multiple of the block', withTensor({ shape: [32n, 100n], type: 12 }), 'multiple of the 256 of Q4_K'],
+  [
+    'row that is no multiple of the block',
+    withTensor({ shape: [32n, 100n], type: 12 }),
+    'multiple of the 256 of Q4_K',
+  ],
   ['offset not aligned', withTensor({ offset: 1n }), 'multiple of the alignment'],
   ['offset 2^63', withTensor({ offset: huge }), 'offset of tensor token_embd.weight'],
   ['offset 2^64-64', withTensor({ offset: 2n ** 64n - 64n }), 'offset of tensor token_embd.weight'],
@@ -154,7 +257,8 @@ const write = async (name: string, content: Buffer): Promise<string> => {
   return path;
 };
 
-const bytesOf = (content: Fixture | Buffer): Buffer => (Buffer.isBuffer(content) ? content : buildGguf(content));
+const bytesOf = (content: Fixture | Buffer): Buffer =>
+  Buffer.isBuffer(content) ? content : buildGguf(content);
 
 /** The code and message of the refusal, or undefined when the file is taken. Anything else is a bug. */
 const refusal = async (path: string): Promise<string | undefined> => {
@@ -252,7 +356,8 @@ describe('mutants', () => {
     try {
       for (let mutant = 0; mutant < count; mutant += 1) {
         const changed = Array.from({ length: 1 + next(4) }, () => next(headerBytes));
-        for (const at of changed) await file.write(uint8(next(2) === 0 ? next(256) : (interesting[next(5)] ?? 0)), 0, 1, at);
+        for (const at of changed)
+          await file.write(uint8(next(2) === 0 ? next(256) : (interesting[next(5)] ?? 0)), 0, 1, at);
         if ((await refusal(path)) !== undefined) refused += 1;
         for (const at of changed) await file.write(source, at, 1, at);
       }
@@ -268,7 +373,9 @@ describe('mutants', () => {
   });
 
   test('of a real model are read or refused, never anything else', async () => {
-    const real = await readFile(fileURLToPath(new URL('../../../models/ollamamax-tiny-q8_0.gguf', import.meta.url)));
+    const real = await readFile(
+      fileURLToPath(new URL('../../../models/ollamamax-tiny-q8_0.gguf', import.meta.url)),
+    );
     const refused = await mutate(real, 2000, 500);
     expect(refused).toBeGreaterThan(50);
   });

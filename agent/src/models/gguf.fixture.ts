@@ -81,7 +81,11 @@ export const validFixture: Fixture = {
     entry('fixture.double', 12, Buffer.from(new Float64Array([0.1]).buffer)),
     entry('fixture.nan', 6, Buffer.from(new Float32Array([Number.NaN]).buffer)),
     arrayEntry('fixture.short', 4, [uint32(7), uint32(8)]),
-    arrayEntry('fixture.flags', 7, Array.from({ length: 100 }, () => uint8(1))),
+    arrayEntry(
+      'fixture.flags',
+      7,
+      Array.from({ length: 100 }, () => uint8(1)),
+    ),
     arrayEntry(
       'tokenizer.ggml.scores',
       6,

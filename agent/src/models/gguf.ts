@@ -118,7 +118,9 @@ const readTensor = async (cursor: GgufCursor, index: number, alignment: number):
   cursor.field = `the number of dimensions of tensor ${name}`;
   const dimensions = await cursor.uint32();
   if (dimensions < 1 || dimensions > maxima.dimensions)
-    throw invalidModelFile(`Tensor ${name} has ${dimensions} dimensions; 1 to ${maxima.dimensions} are possible.`);
+    throw invalidModelFile(
+      `Tensor ${name} has ${dimensions} dimensions; 1 to ${maxima.dimensions} are possible.`,
+    );
   const shape: number[] = [];
   let elements = 1;
   for (let dimension = 0; dimension < dimensions; dimension += 1) {
@@ -126,7 +128,9 @@ const readTensor = async (cursor: GgufCursor, index: number, alignment: number):
     const length = await cursor.count(Number.MAX_SAFE_INTEGER);
     elements *= length;
     if (length === 0 || !Number.isSafeInteger(elements))
-      throw invalidModelFile(`The dimensions of tensor ${name} are impossible (${[...shape, length].join(' × ')}).`);
+      throw invalidModelFile(
+        `The dimensions of tensor ${name} are impossible (${[...shape, length].join(' × ')}).`,
+      );
     shape.push(length);
   }
   cursor.field = `the type of tensor ${name}`;
@@ -141,7 +145,9 @@ const readTensor = async (cursor: GgufCursor, index: number, alignment: number):
   cursor.field = `the offset of tensor ${name}`;
   const offset = await cursor.count(Number.MAX_SAFE_INTEGER);
   if (offset % alignment !== 0)
-    throw invalidModelFile(`The offset of tensor ${name} (${offset}) is no multiple of the alignment ${alignment}.`);
+    throw invalidModelFile(
+      `The offset of tensor ${name} (${offset}) is no multiple of the alignment ${alignment}.`,
+    );
   return { name, type: type.name, shape, offset, bytes, elements };
 };
 

@@ -2,6 +2,8 @@ import { ApiError, isApiError } from '@ollamamax/api';
 
 export interface HttpBodyRequest {
   readonly url: string;
+  /** Authorization header for the origin of the URL, instead of credentials in the URL. */
+  readonly authorization?: string;
   /** Bytes that are here already. */
   readonly from: number;
   /** Strong validator of the bytes that are here. */
@@ -122,6 +124,7 @@ const request = async (
   guard: StallGuard,
 ): Promise<{ readonly response: Response; readonly at: Location }> => {
   let at = locate(input.url);
+  if (input.authorization !== undefined) at = { ...at, authorization: input.authorization };
   for (let redirects = 0; redirects <= input.maxRedirects; redirects += 1) {
     guard.touch();
     const response = await fetch(at.url, {
@@ -164,7 +167,9 @@ const startOf = (response: Response, input: HttpBodyRequest): Start | 'start ove
     case 200:
       return { complete: false, from: 0, total: size(response.headers.get('content-length')) };
     case 206:
-      return size(range?.[1] ?? null) === input.from ? { complete: false, from: input.from, total } : 'start over';
+      return size(range?.[1] ?? null) === input.from
+        ? { complete: false, from: input.from, total }
+        : 'start over';
     case 416:
       if (input.from === 0) throw sourceRefused(input.url, 'it answers with status 416');
       return total === input.from ? { complete: true, from: input.from, total } : 'start over';

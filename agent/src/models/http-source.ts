@@ -18,13 +18,15 @@ export interface HttpSourceLimits {
 
 export interface HttpSource {
   readonly url: string;
+  /** Authorization header for the origin of the URL. */
+  readonly authorization?: string;
   readonly sha256: string;
   /** Where the verified file goes; `<path>.partial` holds what has come so far. */
   readonly path: string;
 }
 
 export interface DownloadContext {
-  readonly cache: DigestCache;
+  readonly cache: Pick<DigestCache, 'set'>;
   readonly limits: HttpSourceLimits;
   readonly signal: AbortSignal;
   readonly onProgress: (state: ModelState, sizeBytes: number, completedBytes: number) => void;
@@ -49,7 +51,9 @@ const exists = async (path: string): Promise<boolean> =>
 
 const readNote = async (path: string): Promise<PartialNote | undefined> => {
   try {
-    const note = JSON.parse(await readFile(noteOf(path), 'utf8')) as Partial<Record<keyof PartialNote, unknown>>;
+    const note = JSON.parse(await readFile(noteOf(path), 'utf8')) as Partial<
+      Record<keyof PartialNote, unknown>
+    >;
     if (typeof note.source !== 'string') return undefined;
     return { source: note.source, ...(typeof note.etag === 'string' ? { etag: note.etag } : {}) };
   } catch {
@@ -100,6 +104,7 @@ const receive = async (source: HttpSource, context: DownloadContext): Promise<vo
     const note = await readNote(source.path);
     const body = await openHttpBody({
       url: source.url,
+      ...(source.authorization === undefined ? {} : { authorization: source.authorization }),
       from: held,
       ...(note?.source === identity && note.etag !== undefined ? { etag: note.etag } : {}),
       stallMs: context.limits.stallMs,
@@ -109,7 +114,10 @@ const receive = async (source: HttpSource, context: DownloadContext): Promise<vo
     try {
       if (body.complete) return;
       if (body.from !== held) await file.truncate(body.from);
-      const known: PartialNote = { source: identity, ...(body.etag === undefined ? {} : { etag: body.etag }) };
+      const known: PartialNote = {
+        source: identity,
+        ...(body.etag === undefined ? {} : { etag: body.etag }),
+      };
       await writeNote(source.path, known);
       if (body.total !== undefined)
         await checkSpace(dirname(source.path), body.total - body.from, context.limits.reserveBytes);

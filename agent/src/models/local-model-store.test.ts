@@ -60,7 +60,11 @@ describe('a model from a file', () => {
     const { store } = await harness.open([{ name: 'tiny', source: { file: path } }]);
     await until(store, 'tiny:latest', (model) => model.digest === tinyDigest && model.state === 'ready');
     await copyFile(bundled('ollamamax-tiny-q4_0.gguf'), path);
-    const other = await until(store, 'tiny:latest', (model) => model.state === 'ready' && model.digest !== tinyDigest);
+    const other = await until(
+      store,
+      'tiny:latest',
+      (model) => model.state === 'ready' && model.digest !== tinyDigest,
+    );
     expect(other.details?.quantization).toBe('Q4_0');
     await rm(path);
     const gone = await until(store, 'tiny:latest', (model) => model.state === 'failed');
@@ -105,10 +109,16 @@ describe('a model from a file', () => {
     const marked = 'b'.repeat(64);
     await writeFile(cachePath, cache.replace(tinyDigest, marked));
     const second = await harness.open([spec]);
-    expect((await until(second.store, 'tiny:latest', (model) => model.state === 'ready')).digest).toBe(marked);
+    expect((await until(second.store, 'tiny:latest', (model) => model.state === 'ready')).digest).toBe(
+      marked,
+    );
     // Another time of modification is another file.
     await utimes(path, new Date(), new Date(Date.now() - 60_000));
-    await until(second.store, 'tiny:latest', (model) => model.state === 'ready' && model.digest === tinyDigest);
+    await until(
+      second.store,
+      'tiny:latest',
+      (model) => model.state === 'ready' && model.digest === tinyDigest,
+    );
   });
 
   test('a damaged cache of digests costs only computing them', async () => {

@@ -34,6 +34,8 @@ export interface ModelStoreOptions {
   readonly desired: () => readonly ModelSpec[] | undefined;
   /** Whether a request still needs the file of this digest, though its model may be gone. */
   readonly inUse?: (digest: string) => boolean;
+  /** What is told of a model beside what its file says. */
+  readonly describe?: (show: ModelShow) => ModelShow;
   /** A model is no longer placed here, or is to be made from other bytes. Canonical name. */
   readonly onRetired?: (name: string) => void;
   readonly logger: Logger;
@@ -155,13 +157,16 @@ class LocalModelStore implements ModelStore, Component {
     const ready = model.ready;
     if (ready === undefined) {
       const { state, error } = model.status();
-      throw new ApiError('model_not_ready', `The model ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`);
+      throw new ApiError(
+        'model_not_ready',
+        `The model ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`,
+      );
     }
     const facts = await readModelFacts(ready.path, { verbose }).catch((error: unknown) => {
       throw isApiError(error) ? this.#changed(name) : error;
     });
     if (!sameFingerprint(await fingerprintOf(ready.path), ready.fingerprint)) throw this.#changed(name);
-    return {
+    const shown: ModelShow = {
       name,
       digest: ready.digest,
       modifiedAt: ready.fingerprint.modifiedAt,
@@ -171,8 +176,17 @@ class LocalModelStore implements ModelStore, Component {
       license: facts.license,
       parameters: model.spec.parameters ?? {},
       modelInfo: modelInfo(facts),
-      tensors: facts.header.tensors.map(({ name: tensor, type, shape }) => ({ name: tensor, type, shape: [...shape] })),
+      tensors: facts.header.tensors.map(({ name: tensor, type, shape }) => ({
+        name: tensor,
+        type,
+        shape: [...shape],
+      })),
     };
+    return this.#options.describe?.(shown) ?? shown;
+  }
+
+  async noteVerified(path: string, digest: string): Promise<void> {
+    await this.#cache.set(path, await fingerprintOf(path), digest);
   }
 
   onChange(listener: () => void): () => void {
@@ -275,8 +289,7 @@ class LocalModelStore implements ModelStore, Component {
         });
         for (const path of removed) await this.#cache.delete(path);
       } catch (error) {
-        if (!this.#hasStopped())
-          this.#logger.warn('Unused model files could not be removed.', { error });
+        if (!this.#hasStopped()) this.#logger.warn('Unused model files could not be removed.', { error });
       }
     });
   }

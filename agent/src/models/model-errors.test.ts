@@ -20,7 +20,10 @@ const from = async (listener: RequestListener, digest = sha256): Promise<ModelSp
   source: { http: await harness.serve(listener) },
   sha256: digest,
 });
-const answering = (status: number): RequestListener => (_request, response) => response.writeHead(status).end();
+const answering =
+  (status: number): RequestListener =>
+  (_request, response) =>
+    response.writeHead(status).end();
 
 const file = async (content: string): Promise<ModelSpec> => {
   const path = join(harness.directory, 'model.gguf');
@@ -41,7 +44,11 @@ type Case = [string, string, () => ModelSpec | Promise<ModelSpec>, Partial<Local
 
 // Whoever gives agents their models decides by these codes what to tell its users: they stay as they are.
 test.each<Case>([
-  ['a file that is not there', 'source_file_missing', () => ({ name: 'a', source: { file: '/no/such.gguf' } })],
+  [
+    'a file that is not there',
+    'source_file_missing',
+    () => ({ name: 'a', source: { file: '/no/such.gguf' } }),
+  ],
   ['a file with other bytes', 'digest_mismatch', async () => ({ ...(await file('x')), sha256 })],
   ['a download with other bytes', 'digest_mismatch', () => from(giveTiny)],
   ['a file that is no GGUF', 'model_file_invalid', () => file(page)],

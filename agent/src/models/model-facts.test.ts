@@ -158,10 +158,14 @@ describe('capabilities', () => {
   });
 
   test('embedding models do nothing else, rerankers none of it', async () => {
-    expect(await capabilities(withEntry(numberEntry('llama.pooling_type', 1)), 'tools')).toEqual(['embedding']);
+    expect(await capabilities(withEntry(numberEntry('llama.pooling_type', 1)), 'tools')).toEqual([
+      'embedding',
+    ]);
     expect(await capabilities(withEntry(numberEntry('llama.pooling_type', 0)), '')).toEqual(['completion']);
     expect(await capabilities(withEntry(numberEntry('llama.pooling_type', 4)), '')).toEqual([]);
-    expect(await capabilities(withEntry(entry('llama.attention.causal', 7, uint8(0))), '')).toEqual(['embedding']);
+    expect(await capabilities(withEntry(entry('llama.attention.causal', 7, uint8(0))), '')).toEqual([
+      'embedding',
+    ]);
   });
 
   test('an array under the name of a scalar is not taken for one', async () => {

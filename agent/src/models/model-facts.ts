@@ -105,10 +105,7 @@ const capabilitiesOf = (metadata: GgufMetadata, architecture: string, template: 
   const pooling = integer(metadata, `${architecture}.pooling_type`) ?? 0;
   if (pooling === rankPooling) return [];
   if (pooling > 0 || metadata.get(`${architecture}.attention.causal`)?.value === false) return ['embedding'];
-  return [
-    'completion',
-    ...(/\btools\b/.test(template) ? ['tools'] : []),
-  ];
+  return ['completion', ...(/\btools\b/.test(template) ? ['tools'] : [])];
 };
 
 /** @param template the template the model is served with: its own, or the one of the specification */
@@ -145,9 +142,11 @@ export const kvBytesPerToken = (facts: ModelFacts): number | undefined => {
   const heads = number('attention.head_count');
   const embedding = number('embedding_length');
   if (layers === undefined || heads === undefined || embedding === undefined) return undefined;
-  if (metadata.has(`${family}.attention.head_count_kv`) && number('attention.head_count_kv') === undefined) return undefined;
+  if (metadata.has(`${family}.attention.head_count_kv`) && number('attention.head_count_kv') === undefined)
+    return undefined;
   const headSize = embedding / heads;
-  const perHead = (number('attention.key_length') ?? headSize) + (number('attention.value_length') ?? headSize);
+  const perHead =
+    (number('attention.key_length') ?? headSize) + (number('attention.value_length') ?? headSize);
   return Math.ceil(layers * (number('attention.head_count_kv') ?? heads) * perHead * 2);
 };
 

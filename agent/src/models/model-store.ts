@@ -9,6 +9,8 @@ export interface ModelStore {
   get(name: string): EngineModel | undefined;
   /** Facts for /api/show; `verbose` fills long arrays. @throws ApiError model_not_found, model_not_ready */
   show(name: string, verbose: boolean): Promise<ModelShow>;
+  /** Takes another's word that a file has this SHA-256 (hex), which it has just computed. */
+  noteVerified(path: string, digest: string): Promise<void>;
   /** Called on every change of list(). Returns the unsubscribe function. */
   onChange(listener: () => void): () => void;
 }

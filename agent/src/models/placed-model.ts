@@ -11,7 +11,13 @@ import {
 } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import { fileError } from './file-error.ts';
-import { type DigestCache, fingerprintOf, hashFile, sameFingerprint, type Fingerprint } from './file-digest.ts';
+import {
+  type DigestCache,
+  fingerprintOf,
+  hashFile,
+  sameFingerprint,
+  type Fingerprint,
+} from './file-digest.ts';
 import { type HttpSource, type HttpSourceLimits, downloadBlob } from './http-source.ts';
 import { kvBytesPerToken, modelDetails, readModelFacts, type ModelFacts } from './model-facts.ts';
 
@@ -235,7 +241,8 @@ export class PlacedModel {
 
   async #bring(signal: AbortSignal): Promise<ReadyFile> {
     const { source } = this.#spec;
-    const verified = 'file' in source ? await this.#verify(resolve(source.file), signal) : await this.#fetch(source, signal);
+    const verified =
+      'file' in source ? await this.#verify(resolve(source.file), signal) : await this.#fetch(source, signal);
     const facts = await readModelFacts(verified.path).catch((error: unknown) => {
       throw isApiError(error) ? error : fileError(error, verified.path);
     });
@@ -258,13 +265,20 @@ export class PlacedModel {
   }
 
   /** Makes sure of the digest of a file that is there. */
-  async #verify(path: string, signal: AbortSignal): Promise<Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>> {
+  async #verify(
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>> {
     const expected = this.#spec.sha256;
     const fingerprint = await this.#fingerprint(path);
     const known = this.#options.cache.get(path, fingerprint);
-    const digest = known ?? (await this.#options.heavy(path, signal, () => this.#hash(path, fingerprint, signal)));
+    const digest =
+      known ?? (await this.#options.heavy(path, signal, () => this.#hash(path, fingerprint, signal)));
     if (expected !== undefined && digest !== expected)
-      throw new ApiError('digest_mismatch', `${path} has the SHA-256 ${digest}, but ${expected} is expected.`);
+      throw new ApiError(
+        'digest_mismatch',
+        `${path} has the SHA-256 ${digest}, but ${expected} is expected.`,
+      );
     return { path, digest, fingerprint };
   }
 

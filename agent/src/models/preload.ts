@@ -26,7 +26,8 @@ export const createPreload = (
       const work = engine
         .load(model, stopped.signal)
         .catch((error: unknown) => {
-          if (!stopped.signal.aborted) logger.warn('model could not be preloaded', { model: model.name, error });
+          if (!stopped.signal.aborted)
+            logger.warn('model could not be preloaded', { model: model.name, error });
         })
         .finally(() => running.delete(work));
       running.add(work);

@@ -41,7 +41,11 @@ const ready = (open: OpenStore, name = 'a:latest') =>
 describe('a download', () => {
   test('is there once for two names, and goes with the last of them', async () => {
     const url = await serveTiny();
-    const specs: ModelSpec[] = ['a', 'b'].map((name) => ({ name, source: { http: url }, sha256: tinyDigest }));
+    const specs: ModelSpec[] = ['a', 'b'].map((name) => ({
+      name,
+      source: { http: url },
+      sha256: tinyDigest,
+    }));
     const open = await harness.open(specs, { limits: atOnce });
     let changes = 0;
     open.store.onChange(() => (changes += 1));
@@ -75,7 +79,9 @@ describe('a download', () => {
     const next = await harness.serve((_request, response) => {
       void readFile(other).then((content) => response.end(content));
     });
-    const sha256 = createHash('sha256').update(await readFile(other)).digest('hex');
+    const sha256 = createHash('sha256')
+      .update(await readFile(other))
+      .digest('hex');
     open.place([{ name: 'a', source: { http: next }, sha256 }]);
     await ready(open);
     expect(retired).toEqual(['a:latest']);
@@ -108,9 +114,12 @@ describe('a download', () => {
       response.writeHead(200, { 'content-length': tinyBytes });
       response.write('GGUF');
     });
-    const open = await harness.open([{ name: 'a', source: { http: url }, sha256: tinyDigest, keepFiles: true }], {
-      limits: atOnce,
-    });
+    const open = await harness.open(
+      [{ name: 'a', source: { http: url }, sha256: tinyDigest, keepFiles: true }],
+      {
+        limits: atOnce,
+      },
+    );
     await eventually('a part', async () => (await harness.blobs()).includes(`${blob()}.partial`));
     open.place([]);
     await eventually('removal', async () => (await harness.blobs()).length === 0);
@@ -118,10 +127,13 @@ describe('a download', () => {
 
   test('stays as long as a request needs it, and readable for who has it open', async () => {
     const inUse = new Set([tinyDigest]);
-    const open_ = await harness.open([{ name: 'a', source: { http: await serveTiny() }, sha256: tinyDigest }], {
-      limits: atOnce,
-      inUse: (digest) => inUse.has(digest),
-    });
+    const open_ = await harness.open(
+      [{ name: 'a', source: { http: await serveTiny() }, sha256: tinyDigest }],
+      {
+        limits: atOnce,
+        inUse: (digest) => inUse.has(digest),
+      },
+    );
     await ready(open_);
     const reader = await open(pathOf(blob()), 'r');
     try {
@@ -215,7 +227,10 @@ test('a file used in place is never removed, wherever it is', async () => {
   const inside = pathOf(blob('5'.repeat(64)));
   await copyFile(tiny, outside);
   await copyFile(tiny, inside);
-  const specs: ModelSpec[] = [outside, inside].map((file, index) => ({ name: `m${index}`, source: { file } }));
+  const specs: ModelSpec[] = [outside, inside].map((file, index) => ({
+    name: `m${index}`,
+    source: { file },
+  }));
   const open = await harness.open(specs, { limits: atOnce });
   await ready(open, 'm0:latest');
   await ready(open, 'm1:latest');

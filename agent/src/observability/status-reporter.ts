@@ -11,6 +11,7 @@ import {
 } from '@ollamamax/api';
 import type { Component } from '@ollamamax/common';
 import { readAvailableMemory, totalMemory } from '../available-memory.ts';
+import { featureLevel } from '../catalog/state/catalog-state.ts';
 import type { AgentTotals } from './agent-metrics.ts';
 
 export interface StatusSources {
@@ -93,6 +94,7 @@ export class StatusReporter implements Component {
       ...(dashboardUrl === undefined ? {} : { dashboardUrl }),
       catalogRevision: sources.catalogRevision(),
       catalogHash: sources.catalogHash(),
+      featureLevel,
       consensus: sources.consensus(),
       load: {
         inFlight,

@@ -26,7 +26,17 @@ export interface InferenceStreamOptions {
 }
 
 const maxLineBytes = 8 * 1024 * 1024;
-const eventTypes: ReadonlySet<unknown> = new Set(['text', 'tool_calls', 'done', 'error']);
+const eventTypes: ReadonlySet<unknown> = new Set<InferenceEvent['type']>([
+  'queue',
+  'text',
+  'thinking',
+  'tool_calls',
+  'embeddings',
+  'scores',
+  'tokens',
+  'done',
+  'error',
+]);
 
 const parseEvent = (line: string): InferenceEvent => {
   const event = JSON.parse(line) as { readonly type?: unknown } | null;

@@ -1,11 +1,11 @@
 import { ApiError } from '@ollamamax/api';
-import type { Peers } from './peers.ts';
+import type { AskPeers, Peers } from './peers.ts';
 
 const nobody = (peerId: string): ApiError =>
   new ApiError('agent_unreachable', `Agent ${peerId} is not known here: this agent runs alone.`);
 
 /** Peers of an agent that runs alone. */
-export const noPeers: Peers = {
+export const noPeers: Peers & AskPeers = {
   list: () => [],
   onChange: () => () => undefined,
   run: (peerId) => {
@@ -14,5 +14,6 @@ export const noPeers: Peers = {
   show: (peerId) => Promise.reject(nobody(peerId)),
   admit: (peerId) => Promise.reject(nobody(peerId)),
   leave: (peerId) => Promise.reject(nobody(peerId)),
+  ask: (peerId) => Promise.reject(nobody(peerId)),
   admitAt: (address) => Promise.reject(nobody(address)),
 };

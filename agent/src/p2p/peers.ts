@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type {
   Admission,
   AdmissionRequest,
@@ -35,4 +36,21 @@ export interface Peers {
   leave(peerId: string, signal: AbortSignal): Promise<void>;
   /** Asks for membership an agent that need not be known. @param address internal address, host:port */
   admitAt(address: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
+}
+
+/** A request to a peer whose answer is read as it comes. */
+export interface PeerQuestion {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: object;
+}
+
+/** Peers that can be asked anything. */
+export interface AskPeers {
+  /**
+   * @returns the answer, which is to be read to its end or destroyed
+   * @throws ApiError the peer's own, agent_unreachable, what `signal` was aborted with
+   */
+  ask(peerId: string, question: PeerQuestion, signal: AbortSignal): Promise<IncomingMessage>;
 }

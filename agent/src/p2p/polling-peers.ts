@@ -16,7 +16,7 @@ import { Members } from './members.ts';
 import { createPeerLink } from './peer-link.ts';
 import type { PeerLink } from './peer-link.ts';
 import { defaultPollingLimits, type PollingLimits } from './polling-limits.ts';
-import type { Peers } from './peers.ts';
+import type { AskPeers, Peers } from './peers.ts';
 import { streamInference } from './inference-stream.ts';
 
 export interface PollingPeersOptions {
@@ -69,7 +69,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const visiblePart = ({ load: _load, resources: _resources, ...rest }: AgentStatus): string =>
   JSON.stringify(rest);
 
-export interface PollingPeers extends Peers, Component {
+export interface PollingPeers extends Peers, AskPeers, Component {
   /** New connections use these certificates; those that are there go on with theirs. */
   renew(material: TlsMaterial): void;
 }
@@ -339,6 +339,15 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       const { value } = await entryOf(peerId).link.json(call, limits.showBytes);
       return value as ModelShow;
     },
+    ask: async (peerId, { method, path, body }, signal) =>
+      entryOf(peerId).link.open({
+        method,
+        path,
+        signal,
+        stream: true,
+        expectedId: peerId,
+        ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
+      }),
     admit: async (peerId, request, signal) => admission(entryOf(peerId).link, request, signal, peerId),
     leave: async (peerId, signal) => {
       const body = Buffer.from('{}');

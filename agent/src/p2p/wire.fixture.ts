@@ -206,6 +206,12 @@ export class Started {
       consensus: noConsensus,
       runLocal: helloRun,
       show: async (name) => newShow(name),
+      ownModels: {
+        manage: async function* () {
+          yield { type: 'done' };
+        },
+        blobHere: () => Promise.reject(new ApiError('blob_not_found')),
+      },
       log: silentLogger,
       ...options,
       limits: { stopGraceMs: 50, ...options.limits },

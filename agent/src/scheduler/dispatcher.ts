@@ -18,7 +18,7 @@ import type { HolderCandidate } from './pick-holder.ts';
 export interface DispatcherOptions {
   readonly selfId: string;
   readonly engine: InferenceEngine;
-  readonly models: ModelStore;
+  readonly models: Pick<ModelStore, 'list' | 'show'>;
   readonly peers: Peers;
   readonly catalog: Pick<Catalog, 'state'>;
   readonly local: LocalRunner;
@@ -212,7 +212,8 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       try {
         for await (const event of runOn(holder, request, signal)) {
           if (!begun) onServedBy?.(holder);
-          begun = true;
+          // Who only waits can wait elsewhere.
+          begun ||= event.type !== 'queue';
           yield event;
         }
         return;

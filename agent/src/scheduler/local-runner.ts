@@ -8,7 +8,11 @@ import type { ModelStore } from '../models/model-store.ts';
 export interface LocalRunnerOptions {
   readonly selfId: string;
   readonly engine: InferenceEngine;
-  readonly models: ModelStore;
+  readonly models: Pick<ModelStore, 'get' | 'list'>;
+  readonly own?: {
+    /** A request as its model wants it. @throws ApiError for one that the model cannot take */
+    prepare(request: InferenceRequest): InferenceRequest;
+  };
   /** False once this agent drains and its delay for load balancers is over. */
   readonly accepting: () => boolean;
 }
@@ -67,7 +71,7 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
     if (model === undefined) throw notReady(request.model);
     count(model.digest, 1);
     try {
-      yield* engine.run(model, request, signal);
+      yield* engine.run(model, options.own?.prepare(request) ?? request, signal);
     } finally {
       count(model.digest, -1);
     }

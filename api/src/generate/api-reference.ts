@@ -5,7 +5,16 @@ import { toJsonSchema } from './schema-text.ts';
 
 const dialects: readonly (readonly [Dialect, string, string])[] = [
   ['ollama', "Ollama's API", 'Unknown fields are ignored, as Ollama does.'],
-  ['openai', "OpenAI's API", 'Unknown fields are ignored.'],
+  [
+    'openai',
+    "OpenAI's API",
+    'Unknown fields are ignored. What a model thinks is `reasoning_content` of messages and deltas, as with llama-server and DeepSeek; in messages of a request `reasoning` is taken too.',
+  ],
+  [
+    'anthropic',
+    "Anthropic's API",
+    'Unknown fields are ignored. `x-api-key` does the same as `Authorization: Bearer`.',
+  ],
   ['native', "OllamaMax's own API", 'Unknown fields are refused.'],
 ];
 
@@ -14,7 +23,11 @@ const intro = `All of it is on port 8080 of every agent, and any agent answers f
 
 With authentication on, send \`Authorization: Bearer TOKEN\`; the role of the user must be at least the one named with
 the route. Probes without authentication: \`GET /livez\` and \`GET /readyz\`. A \`GET\` route also answers \`HEAD\`; another
-method is answered 405 with \`Allow\`.`;
+method is answered 405 with \`Allow\`.
+
+Every error of a route carries its code in the header \`X-OllamaMax-Error\` as well. A client that sends \`X-Report-Queue: true\` is told
+where its request stands while it waits: first in the header \`X-Queue-Position\`, and in streams of events by comments
+such as \`: queue position=3 expected-wait=1.2\` (seconds).`;
 
 const heading = (route: Route): string => `${route.method.toUpperCase()} ${route.path}`;
 

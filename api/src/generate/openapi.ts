@@ -2,20 +2,31 @@ import type { TSchema } from 'typebox';
 import { errorCatalogue } from '../error-catalogue.ts';
 import type { ErrorCode } from '../errors.ts';
 import { headers, version } from '../names.ts';
+import * as anthropic from '../rest/anthropic.ts';
+import * as inference from '../rest/inference.ts';
 import * as native from '../rest/native.ts';
 import * as ollama from '../rest/ollama.ts';
 import * as openai from '../rest/openai.ts';
+import * as openaiChat from '../rest/openai-chat.ts';
+import * as openaiCompletions from '../rest/openai-completions.ts';
+import * as openaiResponses from '../rest/openai-responses.ts';
 import { errorsOf, routes, type Dialect, type Route } from '../routes.ts';
 import { ClusterSettings } from '../wire/desired-state.ts';
 import { ModelDetails, ResidentModel } from '../wire/agent-status.ts';
 
 type Json = Record<string, unknown>;
 
-const tags: Readonly<Record<Dialect, string>> = { ollama: 'Ollama', openai: 'OpenAI', native: 'OllamaMax' };
+const tags: Readonly<Record<Dialect, string>> = {
+  ollama: 'Ollama',
+  openai: 'OpenAI',
+  anthropic: 'Anthropic',
+  native: 'OllamaMax',
+};
 
 const errorSchemas: Readonly<Record<Dialect, string>> = {
   ollama: 'OllamaError',
   openai: 'OpenAiError',
+  anthropic: 'AnthropicError',
   native: 'ProblemDetails',
 };
 
@@ -23,6 +34,11 @@ const named: Readonly<Record<string, TSchema>> = {
   ...native,
   ...ollama,
   ...openai,
+  ...openaiChat,
+  ...openaiCompletions,
+  ...openaiResponses,
+  ...anthropic,
+  ...inference,
   ClusterSettings,
   ModelDetails,
   ResidentModel,

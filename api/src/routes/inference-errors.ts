@@ -21,5 +21,3 @@ export const inferenceErrors = [
 
 /** For what clients know and this version does not do. @param instead what to do */
 export const later = (instead: string) => ({ access: 'user', unavailable: instead }) as const;
-
-export const noEmbeddings = 'Only chat and completion are served so far.';

@@ -1,10 +1,21 @@
 import { Type } from 'typebox';
+import * as manage from '../rest/ollama-models.ts';
 import * as ollama from '../rest/ollama.ts';
-import { inferenceErrors, later, modelErrors, noEmbeddings } from './inference-errors.ts';
+import { inferenceErrors, later, modelErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
-const namedInConfiguration =
-  'Models are named in node.yaml, or with "ollamamax up --model NAME=FILE"; every agent downloads or reads what it is given.';
+/** What can go wrong with a change of which models there are. */
+const writeErrors = [
+  ...modelErrors,
+  'model_declared',
+  'agents_outdated',
+  'not_a_member',
+  'no_leader',
+  'outcome_unknown',
+] as const;
+
+/** What can go wrong with a registry. */
+const registryErrors = ['source_unreachable', 'source_refused', 'agent_draining'] as const;
 
 export const ollamaRoutes = {
   root: {
@@ -58,7 +69,7 @@ export const ollamaRoutes = {
     body: ollama.GenerateBody,
     response: ollama.GenerateResponse,
     streams: 'application/x-ndjson',
-    streamItem: ollama.GenerateResponse,
+    streamItem: Type.Union([ollama.GenerateResponse, ollama.QueuedLine]),
     errors: inferenceErrors,
   },
   chat: {
@@ -70,7 +81,7 @@ export const ollamaRoutes = {
     body: ollama.ChatBody,
     response: ollama.ChatResponse,
     streams: 'application/x-ndjson',
-    streamItem: ollama.ChatResponse,
+    streamItem: Type.Union([ollama.ChatResponse, ollama.QueuedLine]),
     errors: inferenceErrors,
   },
   embed: {
@@ -78,49 +89,83 @@ export const ollamaRoutes = {
     path: '/api/embed',
     dialect: 'ollama',
     summary: 'Embeddings',
-    ...later(noEmbeddings),
+    access: 'user',
+    body: ollama.EmbedBody,
+    response: ollama.EmbedResponse,
+    errors: inferenceErrors,
   },
   embeddings: {
     method: 'post',
     path: '/api/embeddings',
     dialect: 'ollama',
     summary: 'Embeddings (old form)',
-    ...later(noEmbeddings),
+    access: 'user',
+    body: ollama.EmbeddingsBody,
+    response: ollama.EmbeddingsResponse,
+    errors: inferenceErrors,
   },
   pull: {
     method: 'post',
     path: '/api/pull',
     dialect: 'ollama',
     summary: 'Fetch a model from a registry',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    body: manage.PullBody,
+    response: manage.ProgressResponse,
+    streams: 'application/x-ndjson',
+    streamItem: manage.ProgressResponse,
+    errors: [...writeErrors, ...registryErrors, 'digest_mismatch', 'model_file_invalid', 'disk_full'],
   },
   push: {
     method: 'post',
     path: '/api/push',
     dialect: 'ollama',
     summary: 'Send a model to a registry',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    body: manage.PushBody,
+    response: manage.ProgressResponse,
+    streams: 'application/x-ndjson',
+    streamItem: manage.ProgressResponse,
+    errors: [...modelErrors, ...registryErrors, 'model_declared', 'agent_unreachable'],
   },
   create: {
     method: 'post',
     path: '/api/create',
     dialect: 'ollama',
     summary: 'Make a model',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    body: manage.CreateBody,
+    response: manage.ProgressResponse,
+    streams: 'application/x-ndjson',
+    streamItem: manage.ProgressResponse,
+    errors: [
+      ...writeErrors,
+      'model_not_ready',
+      'blob_not_found',
+      'agent_unreachable',
+      'agent_draining',
+      'disk_full',
+    ],
   },
   copy: {
     method: 'post',
     path: '/api/copy',
     dialect: 'ollama',
     summary: 'Copy a model',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    body: manage.CopyBody,
+    response: Type.String(),
+    errors: [...writeErrors, 'model_not_ready', 'agent_unreachable', 'agent_draining', 'disk_full'],
   },
   remove: {
     method: 'delete',
     path: '/api/delete',
     dialect: 'ollama',
     summary: 'Delete a model',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    body: manage.DeleteBody,
+    response: Type.String(),
+    errors: writeErrors,
   },
   me: {
     method: 'post',
@@ -134,13 +179,17 @@ export const ollamaRoutes = {
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
     summary: 'Ask for a blob',
-    ...later(namedInConfiguration),
+    access: 'admin',
+    response: Type.String(),
+    errors: ['blob_not_found'],
   },
   blobCreate: {
     method: 'post',
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
-    summary: 'Upload a blob',
-    ...later(namedInConfiguration),
+    summary: 'Upload a blob: the bytes of a file as the body',
+    access: 'admin',
+    response: Type.String(),
+    errors: ['blob_mismatch', 'disk_full', 'request_timeout'],
   },
 } as const satisfies Record<string, Route>;

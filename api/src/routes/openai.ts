@@ -1,8 +1,11 @@
+import * as chat from '../rest/openai-chat.ts';
+import * as completions from '../rest/openai-completions.ts';
+import * as responses from '../rest/openai-responses.ts';
 import * as openai from '../rest/openai.ts';
-import { inferenceErrors, later, modelErrors, noEmbeddings } from './inference-errors.ts';
+import { inferenceErrors, modelErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
-const chatInstead = 'Send the conversation to /v1/chat/completions.';
+const work = { method: 'post', dialect: 'openai', access: 'user', errors: inferenceErrors } as const;
 
 export const openaiRoutes = {
   openaiModels: {
@@ -23,36 +26,44 @@ export const openaiRoutes = {
     errors: modelErrors,
   },
   chatCompletions: {
-    method: 'post',
+    ...work,
     path: '/v1/chat/completions',
-    dialect: 'openai',
     summary: 'Answer a conversation',
-    access: 'user',
-    body: openai.ChatCompletionBody,
-    response: openai.ChatCompletionResponse,
+    body: chat.ChatCompletionBody,
+    response: chat.ChatCompletionResponse,
     streams: 'text/event-stream',
-    streamItem: openai.ChatCompletionChunk,
-    errors: inferenceErrors,
-  },
-  completions: {
-    method: 'post',
-    path: '/v1/completions',
-    dialect: 'openai',
-    summary: 'Complete a prompt',
-    ...later(chatInstead),
-  },
-  openaiEmbeddings: {
-    method: 'post',
-    path: '/v1/embeddings',
-    dialect: 'openai',
-    summary: 'Embeddings',
-    ...later(noEmbeddings),
+    streamItem: chat.ChatCompletionChunk,
   },
   responses: {
-    method: 'post',
+    ...work,
     path: '/v1/responses',
-    dialect: 'openai',
-    summary: 'Responses API',
-    ...later(chatInstead),
+    summary: 'Answer a conversation (Responses API, without a memory)',
+    body: responses.ResponseBody,
+    response: responses.ResponseObject,
+    streams: 'text/event-stream',
+    streamItem: responses.ResponseStreamEvent,
+  },
+  completions: {
+    ...work,
+    path: '/v1/completions',
+    summary: 'Complete a prompt, which goes to the model without its chat template',
+    body: completions.CompletionBody,
+    response: completions.CompletionResponse,
+    streams: 'text/event-stream',
+    streamItem: completions.CompletionChunk,
+  },
+  openaiEmbeddings: {
+    ...work,
+    path: '/v1/embeddings',
+    summary: 'Embeddings',
+    body: completions.OpenAiEmbeddingBody,
+    response: completions.OpenAiEmbeddingResponse,
+  },
+  rerank: {
+    ...work,
+    path: '/v1/rerank',
+    summary: 'How well documents answer a query',
+    body: completions.RerankBody,
+    response: completions.RerankResponse,
   },
 } as const satisfies Record<string, Route>;

@@ -2,7 +2,7 @@ import type { TSchema } from 'typebox';
 import type { ErrorCode } from '../errors.ts';
 import type { Role } from '../names.ts';
 
-export type Dialect = 'ollama' | 'openai' | 'native';
+export type Dialect = 'ollama' | 'openai' | 'anthropic' | 'native';
 
 /** One operation of the public API: the server mounts it, OpenAPI and the reference are made from it. */
 export interface Route {

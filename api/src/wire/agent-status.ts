@@ -71,6 +71,13 @@ export const AgentStatus = Type.Object({
         'SHA-256 of models and settings of the desired state it has (canonicalDesiredState); agents before it do not say.',
     }),
   ),
+  featureLevel: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description:
+        'Commands up to this feature level are understood; agents before it do not say, and know 1.',
+    }),
+  ),
   /** Agents before it do not say. */
   consensus: Type.Optional(ConsensusStatus),
   load: Type.Object({
@@ -107,6 +114,8 @@ export const ModelShow = Type.Object({
   system: Type.String(),
   license: Type.String(),
   parameters: Type.Record(Type.String(), Type.Unknown()),
+  /** Turns that every chat with it begins with; left out when there are none. */
+  messages: Type.Optional(Type.Array(Type.Object({ role: Type.String(), content: Type.String() }))),
   /** GGUF metadata; long arrays (tokens, merges) are null unless asked for. */
   modelInfo: Type.Record(Type.String(), Type.Unknown()),
   tensors: Type.Array(

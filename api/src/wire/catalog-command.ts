@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { UserName, UserRecord } from '../users.ts';
 import { DesiredState } from './desired-state.ts';
+import { OwnModel, OwnModelName } from './own-models.ts';
 
 /** Longest text that says why an agent is drained. */
 export const maxReasonCharacters = 1024;
@@ -31,6 +32,17 @@ export const CatalogOperation = Type.Union([
     }),
   }),
   op('removeMember', { id: Type.Integer({ minimum: 1 }) }),
+  // As of feature level 2.
+  op('putOwnModel', {
+    name: OwnModelName,
+    model: OwnModel,
+    evenIfDeclared: Type.Optional(
+      Type.Literal(true, {
+        description: 'Of a backup: it is there, and hidden by the one that is declared.',
+      }),
+    ),
+  }),
+  op('removeOwnModel', { name: OwnModelName }),
   op('raiseFeatureLevel', { to: Type.Integer({ minimum: 1, maximum: 1_000_000 }) }),
 ]);
 export type CatalogOperation = Static<typeof CatalogOperation>;

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
 import { agentIdPattern, DesiredState } from './desired-state.ts';
 import { UserRecord } from '../users.ts';
+import { OwnModel, OwnModelName } from './own-models.ts';
 
 const closed = { additionalProperties: false } as const;
 const agentId = Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' });
@@ -115,6 +116,12 @@ export const CatalogBackup = Type.Object(
       Type.Object({ since: Type.Integer({ minimum: 0 }), reason: Type.String({ maxLength: 1024 }) }, closed),
     ),
     users: Type.Array(UserRecord),
+    ownModels: Type.Optional(
+      Type.Array(Type.Object({ name: OwnModelName, model: OwnModel }, closed), {
+        description:
+          "Models managed through Ollama's API, without their bytes. Left out: those of the cluster stay as they are.",
+      }),
+    ),
   },
   closed,
 );

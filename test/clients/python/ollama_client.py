@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
+from typing import Annotated
 
 from ollama import AsyncClient, Client, ResponseError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from expectations import (
     ANNA,
@@ -31,7 +32,8 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 class Person(BaseModel):
     name: str
     age: int
-    nickname: str | None
+    # A tiny model does not know how to end a text of which it has nothing to say.
+    nickname: Annotated[str, Field(max_length=8)] | None
 
 
 def get_weather(city: str) -> str:
@@ -117,13 +119,13 @@ def tools(client):
 
 
 def errors(client):
-    with raises(ResponseError, 404, "'nope:latest' not found"):
+    with raises(ResponseError, 404, "model 'nope' not found"):
         client.chat("nope", ask("Hi"))
-    with raises(ResponseError, 404, "'nope:latest' not found"):
+    with raises(ResponseError, 404, "model 'nope' not found"):
         list(client.chat("nope", ask("Hi"), stream=True))
-    with raises(ResponseError, 400, "options.temperature"):
+    with raises(ResponseError, 400, 'option "temperature" must be >= 0'):
         client.generate(MODEL, "Hi", options={"temperature": -1})
-    with raises(ResponseError, 501, "not available in this version"):
+    with raises(ResponseError, 403, 'it needs "admin"'):
         client.pull("nope")
     with raises(ResponseError, 401, "/api/v1/auth/login"):
         Client(API).chat(MODEL, ask("Hi"))

@@ -1,4 +1,4 @@
-import { chat, type BadRequest } from './bad-request.ts';
+import { chat, chatModel, type BadRequest } from './bad-request.ts';
 
 const path = '/v1/chat/completions';
 
@@ -50,10 +50,19 @@ const fields: readonly (readonly [string, object, string])[] = [
     'tools[0].function.name is required',
   ],
   ['tool_choice unknown', chat({ tool_choice: 'maybe' }), 'tool_choice must be one of'],
-  ['tool_choice required', chat({ tool_choice: 'required' }), 'tool_choice is not available'],
-  ['n two', chat({ n: 2 }), 'n is not available'],
+  ['tool_choice required without tools', chat({ tool_choice: 'required' }), 'there are no tools'],
+  [
+    'tool_choice of a tool that is not there',
+    chat({ tool_choice: { type: 'function', function: { name: 'f' } } }),
+    'tool_choice names "f"',
+  ],
+  ['n a thousand', chat({ n: 1000 }), 'n must be <= 128'],
   ['n zero', chat({ n: 0 }), 'n must be >= 1'],
-  ['logprobs', chat({ logprobs: true }), 'logprobs is not available'],
+  ['top_logprobs without logprobs', chat({ top_logprobs: 1 }), 'top_logprobs needs logprobs'],
+  ['top_logprobs too many', chat({ logprobs: true, top_logprobs: 21 }), 'top_logprobs must be <= 20'],
+  ['logit_bias of no token', chat({ logit_bias: { a: 1 } }), 'logit_bias.a is not known here'],
+  ['logit_bias too strong', chat({ logit_bias: { 1: 101 } }), 'must be <= 100'],
+  ['reasoning_effort unknown', chat({ reasoning_effort: 'huge' }), 'reasoning_effort must be one of'],
   [
     'tool call arguments not JSON',
     chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '{' } }] }] }),
@@ -64,6 +73,33 @@ const fields: readonly (readonly [string, object, string])[] = [
     chat({ messages: [{ role: 'assistant', tool_calls: [{ function: { name: 'f', arguments: '[]' } }] }] }),
     'arguments must be a JSON object',
   ],
+];
+
+const prompt = 'Hi';
+const others: readonly (readonly [string, string, object, string])[] = [
+  ['completions', 'prompt missing', {}, 'prompt is required'],
+  ['completions', 'prompt of texts and tokens', { prompt: ['a', 1] }, 'prompt'],
+  ['completions', 'prompt of negative tokens', { prompt: [-1] }, 'prompt[0] must be >= 0'],
+  ['completions', 'best_of more than n', { prompt, best_of: 2 }, 'best_of must be the same as n'],
+  ['completions', 'logprobs of too many', { prompt, logprobs: 6 }, 'logprobs must be <= 5'],
+  [
+    'completions',
+    'echo with logprobs',
+    { prompt, echo: true, logprobs: 1 },
+    'echo does not go with logprobs',
+  ],
+  ['embeddings', 'input missing', {}, 'input is required'],
+  ['embeddings', 'input an object', { input: {} }, 'input must be'],
+  ['embeddings', 'dimensions zero', { input: 'a', dimensions: 0 }, 'dimensions must be >= 1'],
+  ['embeddings', 'format unknown', { input: 'a', encoding_format: 'hex' }, 'encoding_format must be one of'],
+  ['rerank', 'documents missing', { query: 'a' }, 'documents is required'],
+  ['rerank', 'documents empty', { query: 'a', documents: [] }, 'documents must NOT have fewer than 1 items'],
+  ['rerank', 'top_n zero', { query: 'a', documents: ['a'], top_n: 0 }, 'top_n must be >= 1'],
+  ['responses', 'input missing', {}, 'input is required'],
+  ['responses', 'item of an unknown type', { input: [{ type: 'web_search_call' }] }, 'input[0].type'],
+  ['responses', 'a stored response', { input: 'a', previous_response_id: 'r' }, 'send the whole input'],
+  ['responses', 'storing', { input: 'a', store: true }, 'Set store to false'],
+  ['responses', 'a tool of the vendor', { input: 'a', tools: [{ type: 'web_search' }] }, 'tools[0].type'],
 ];
 
 /** OpenAI's API. */
@@ -116,12 +152,12 @@ export const openaiRequests: readonly BadRequest[] = [
     code: 'invalid_model_name',
     says: 'not a valid',
   },
-  ...['completions', 'embeddings', 'responses'].map((name): BadRequest => ({
-    name: `/v1/${name}`,
-    path: `/v1/${name}`,
-    body: { model: 'ollamamax-tiny' },
-    status: 501,
-    code: 'not_implemented',
-    says: 'not available in this version',
+  ...others.map(([route, name, change, says]): BadRequest => ({
+    name,
+    path: `/v1/${route}`,
+    body: { model: chatModel, ...change },
+    status: 400,
+    code: 'invalid_request',
+    says,
   })),
 ];

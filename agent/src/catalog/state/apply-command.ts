@@ -3,48 +3,19 @@ import {
   type CatalogCommand,
   type CatalogOperation,
   type DesiredState,
-  type ErrorCode,
   type ModelSpec,
 } from '@ollamamax/api';
+import { done, own, refused, without, type Applied } from './applied.ts';
 import {
   catalogLimits,
   featureLevel,
-  type Answer,
   type CatalogMember,
-  type CatalogPart,
   type CatalogState,
   type ModelVersion,
   type Session,
 } from './catalog-state.ts';
 import { UnknownCommandError } from './command.ts';
-
-/** State after a command, what to tell its sender, and which part is another one now. */
-export interface Applied {
-  readonly state: CatalogState;
-  readonly answer: Answer;
-  readonly changed: CatalogPart | undefined;
-}
-
-const done = (
-  state: CatalogState,
-  changed?: CatalogPart,
-  value: Readonly<Record<string, unknown>> = {},
-): Applied => ({ state, answer: { ok: true, value }, changed });
-
-const refused = (state: CatalogState, code: ErrorCode, message: string): Applied => ({
-  state,
-  answer: { ok: false, code, message },
-  changed: undefined,
-});
-
-/** Names are the users' own: one called `constructor` is no more there than any other. */
-const own = <T>(record: Readonly<Record<string, T>>, key: string | number): T | undefined =>
-  Object.hasOwn(record, key) ? record[key] : undefined;
-
-const without = <T>(record: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> => {
-  const { [key]: _gone, ...rest } = record;
-  return rest;
-};
+import { putOwnModel, removeOwnModel } from './own-models.ts';
 
 const sameBytes = (version: ModelVersion, { source, sha256 }: ModelSpec): boolean =>
   JSON.stringify([version.source, version.sha256]) === JSON.stringify([source, sha256]);
@@ -159,6 +130,10 @@ const operate = (state: CatalogState, operation: CatalogOperation): Applied => {
     case 'removeMember':
       if (own(state.members, operation.id) === undefined) return done(state);
       return done({ ...state, ...takenOut(state, ({ id }) => id === operation.id) }, 'members');
+    case 'putOwnModel':
+      return putOwnModel(state, operation);
+    case 'removeOwnModel':
+      return removeOwnModel(state, operation);
     case 'raiseFeatureLevel': {
       const { to } = operation;
       // Only members that all know it raise it: one that does not was left behind and must be brought up first.

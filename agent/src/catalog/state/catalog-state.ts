@@ -1,7 +1,10 @@
-import type { DesiredState, ErrorCode, ModelSource, UserRecord } from '@ollamamax/api';
+import type { DesiredState, ErrorCode, ModelSource, OwnModel, UserRecord } from '@ollamamax/api';
 
 /** Commands and state of this number and below are understood; the cluster raises its own once all agents do. */
-export const featureLevel = 1;
+export const featureLevel = 2;
+
+/** With it the catalogue has models of people, beside those of the desired state. */
+export const ownModelsLevel = 2;
 
 /** One member of the group: one life of one agent's disk. */
 export interface CatalogMember {
@@ -50,6 +53,8 @@ export interface CatalogState {
   readonly desiredOrigin: 'configuration' | 'pushed';
   /** By canonical name, oldest first: from where each model came. Its bytes only: texts would make it large. */
   readonly versions: Readonly<Record<string, readonly ModelVersion[]>>;
+  /** Managed through Ollama's API; by canonical name. One that is declared as well is hidden by that. */
+  readonly ownModels: Readonly<Record<string, OwnModel>>;
   readonly drains: Readonly<Record<string, DrainMark>>;
   readonly users: Readonly<Record<string, UserRecord>>;
   readonly sessions: Readonly<Record<string, Session>>;
@@ -61,16 +66,18 @@ export type Answer =
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 /** Parts that are watched by themselves. */
-export type CatalogPart = 'members' | 'desired' | 'drains' | 'users' | 'featureLevel';
+export type CatalogPart = 'members' | 'desired' | 'ownModels' | 'drains' | 'users' | 'featureLevel';
 
 export const emptyCatalog: CatalogState = {
-  featureLevel,
+  // Every group begins with it, whatever version its first member has: all must come to the same state.
+  featureLevel: 1,
   members: {},
   leaving: {},
   nextMemberId: 1,
   desired: { revision: 0, models: [], settings: {} },
   desiredOrigin: 'configuration',
   versions: {},
+  ownModels: {},
   drains: {},
   users: {},
   sessions: {},
@@ -82,4 +89,5 @@ export const catalogLimits = {
   sessions: 1024,
   members: 1024,
   users: 10_000,
+  ownModels: 2000,
 } as const;

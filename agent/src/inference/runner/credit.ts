@@ -1,12 +1,18 @@
 /** Text sent to the agent but not yet read by the client. While it is more than the window, the job pauses. */
 export class Credit {
   readonly #window: number;
+  readonly #onGiven: () => void;
   #outstanding = 0;
-  #wake: (() => void) | undefined;
-  #released = false;
 
-  constructor(window: number) {
+  /** @param onGiven called when a job that paused may go on */
+  constructor(window: number, onGiven: () => void) {
     this.#window = window;
+    this.#onGiven = onGiven;
+  }
+
+  /** Whether the job pauses. */
+  get isSpent(): boolean {
+    return this.#outstanding >= this.#window;
   }
 
   spend(units: number): void {
@@ -14,30 +20,8 @@ export class Credit {
   }
 
   give(units: number): void {
+    const before = this.#outstanding;
     this.#outstanding -= units;
-    if (this.#outstanding < this.#window) this.#resume();
-  }
-
-  get paused(): boolean {
-    return this.#wake !== undefined;
-  }
-
-  /** Waits until there is credit; at once when there is. */
-  async available(): Promise<void> {
-    if (this.#outstanding < this.#window || this.#released) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-  }
-
-  /** Ends every wait, now and later: the job was cancelled. */
-  release(): void {
-    this.#released = true;
-    this.#resume();
-  }
-
-  #resume(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    if (before >= this.#window && this.#outstanding < this.#window) this.#onGiven();
   }
 }

@@ -2,66 +2,54 @@ import { describe, expect, test } from '@jest/globals';
 import { TemplateRenderer } from './chat-template.ts';
 import { Credit } from './credit.ts';
 import { runJob } from './generation.ts';
-import type { LoadedModel, Slot } from './llama.ts';
+import { endToken, LettersBackend, plainSampling } from './letters-backend.fixture.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import type { Job, JobEvent } from './protocol.ts';
-import { SlotPool } from './slot-pool.ts';
+import { StepScheduler } from './step-scheduler.ts';
 
-/** A model without llama.cpp: letters are tokens, and its slot counts what it is asked to compute. */
-const lettersModel = (
-  answer: string,
-): { model: LoadedModel; computed: { prompt: number; answer: number } } => {
-  const computed = { prompt: 0, answer: 0 };
-  let held: number[] = [];
-  const slot: Slot = {
-    tokens: () => held,
-    truncate: async (length) => {
-      held = held.slice(0, length);
+const prompt = 'a prompt of 23 letters!';
+const contextSize = 1000;
+
+/** Letters are tokens, and what it says does not depend on what it is asked. */
+const lettersModel = (answer: string): { model: LoadedModel; backend: LettersBackend } => {
+  const backend = new LettersBackend({
+    contextSize,
+    batchSize: 8,
+    sequences: 1,
+    next: (held) => {
+      const said = held.length - prompt.length;
+      return said < answer.length ? answer.charCodeAt(said) : endToken;
     },
-    prefill: async (tokens) => {
-      computed.prompt += tokens.length;
-      held.push(...tokens);
-    },
-    generate: async function* (tokens) {
-      held.push(...tokens);
-      for (const letter of answer) {
-        computed.answer++;
-        yield letter.charCodeAt(0);
-        held.push(letter.charCodeAt(0));
-      }
-    },
-  };
+  });
   const model: LoadedModel = {
-    contextSize: 1000,
+    contextSize,
     chatTemplate: undefined,
     bosText: '',
     eosText: '',
     controlTexts: [],
     longestToken: 100,
-    slots: [slot],
-    promptChunk: 4,
+    infill: undefined,
+    vocabularySize: 0x10000,
+    scheduler: new StepScheduler(backend),
     tokenize: (pieces) => Array.from(pieces.join(''), (letter) => letter.charCodeAt(0)),
     detokenize: (tokens) => String.fromCharCode(...tokens),
+    bytesOf: (token) => [...Buffer.from(String.fromCharCode(token))],
     createGrammar: () => Promise.reject(new Error('no grammars here')),
+    embed: (inputs) => Promise.resolve(inputs.map((input) => [3, 4, input.length])),
+    rank: (query, document) => Promise.resolve(document.includes(query) ? 1 : -1),
   };
-  return { model, computed };
+  return { model, backend };
 };
 
 const job = (overrides: Partial<Job> = {}): Job => ({
-  input: { kind: 'raw', prompt: 'a prompt of 23 letters!' },
-  sampling: {
-    temperature: 0,
-    topK: 1,
-    topP: 1,
-    minP: 0,
-    seed: 0,
-    repeatPenalty: 1,
-    repeatLastN: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    stop: [],
-    maxTokens: undefined,
-  },
-  format: undefined,
+  input: { kind: 'raw', prompt },
+  sampling: plainSampling,
+  grammar: undefined,
+  endsWithJson: false,
+  truncate: false,
+  keepOnShift: undefined,
+  tenant: '',
+  wantsContext: false,
   creditWindow: 1000,
   renderTimeoutMs: 1000,
   ...overrides,
@@ -70,29 +58,37 @@ const job = (overrides: Partial<Job> = {}): Job => ({
 const start = (
   answer: string,
   given: Job,
-  onEvent: (event: JobEvent, abort: AbortController, credit: Credit) => void = () => undefined,
+  onEvent: (event: JobEvent, abort: AbortController) => void = () => undefined,
   onProgress: (abort: AbortController) => void = () => undefined,
 ) => {
-  const { model, computed } = lettersModel(answer);
-  const pool = new SlotPool(model.slots);
-  const credit = new Credit(given.creditWindow);
+  const { model, backend } = lettersModel(answer);
+  const credit = new Credit(given.creditWindow, () => model.scheduler.wake());
   const abort = new AbortController();
   const events: JobEvent[] = [];
   const finished = runJob({
     id: 1,
     job: given,
     model,
-    pool,
     renderer: new TemplateRenderer(),
     credit,
     signal: abort.signal,
     emit: (event) => {
       events.push(event);
-      onEvent(event, abort, credit);
+      onEvent(event, abort);
     },
     progress: () => onProgress(abort),
   });
-  return { finished, events, computed, pool, credit };
+  return { finished, events, backend, credit };
+};
+
+const computed = ({ steps }: LettersBackend): number =>
+  steps.flat().reduce((sum, { tokens }) => sum + tokens.length, 0);
+
+/** Until something is so, which takes few turns of the event loop. */
+const untilTrue = async (condition: () => boolean): Promise<void> => {
+  for (let turn = 0; turn < 1000 && !condition(); turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(condition()).toBe(true);
 };
 
 const textOf = (events: readonly JobEvent[]): string =>
@@ -100,7 +96,7 @@ const textOf = (events: readonly JobEvent[]): string =>
 
 describe('runJob', () => {
   test('counts exactly', async () => {
-    const { finished, events, computed } = start('hello', job());
+    const { finished, events, backend } = start('hello', job());
     await finished;
     expect(textOf(events)).toBe('hello');
     expect(events.at(-1)).toMatchObject({
@@ -108,37 +104,36 @@ describe('runJob', () => {
       reason: 'stop',
       usage: { promptTokens: 23, cachedPromptTokens: 0, completionTokens: 5 },
     });
-    expect(computed).toEqual({ prompt: 22, answer: 5 });
+    // The last token ends the answer and is never computed.
+    expect(computed(backend)).toBe(23 + 5);
   });
 
   test('frees the slot within one token after a cancellation', async () => {
-    const { finished, events, computed, pool } = start('0123456789'.repeat(20), job(), (event, abort) => {
+    const { finished, events, backend } = start('0123456789'.repeat(20), job(), (event, abort) => {
       if (event.kind === 'text' && event.text === '7') abort.abort();
     });
     await finished;
     expect(textOf(events)).toBe('01234567');
     expect(events.at(-1)).toEqual({ kind: 'cancelled', id: 1 });
-    expect(computed.answer).toBeLessThanOrEqual(9);
-    expect(pool.take([])).toBeDefined();
+    expect(computed(backend)).toBeLessThanOrEqual(23 + 9);
   });
 
   test('sees a cancellation between two parts of a long prompt', async () => {
-    const { finished, events, computed, pool } = start('never', job(), undefined, (abort) => abort.abort());
+    const { finished, events, backend } = start('never', job(), undefined, (abort) => abort.abort());
     await finished;
     expect(events).toEqual([{ kind: 'cancelled', id: 1 }]);
-    expect(computed).toEqual({ prompt: 4, answer: 0 });
-    expect(pool.take([])).toBeDefined();
+    expect(computed(backend)).toBe(8);
   });
 
   test('pauses when nobody reads and goes on when somebody does', async () => {
-    const { finished, events, computed, credit } = start('0123456789', job({ creditWindow: 3 }));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(credit.paused).toBe(true);
+    const { finished, events, backend, credit } = start('0123456789', job({ creditWindow: 3 }));
+    await untilTrue(() => credit.isSpent);
     expect(textOf(events)).toBe('012');
-    expect(computed.answer).toBe(3);
+    const before = computed(backend);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(computed(backend)).toBe(before);
     credit.give(2);
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(textOf(events)).toBe('01234');
+    await untilTrue(() => textOf(events) === '01234');
     credit.give(100);
     await finished;
     expect(textOf(events)).toBe('0123456789');
@@ -149,9 +144,8 @@ describe('runJob', () => {
     const { finished, events, credit } = start('0123456789', job({ creditWindow: 1 }), (_event, abort) => {
       stop = abort;
     });
-    await new Promise((resolve) => setImmediate(resolve));
+    await untilTrue(() => credit.isSpent);
     stop?.abort();
-    credit.release();
     await finished;
     expect(events.at(-1)).toEqual({ kind: 'cancelled', id: 1 });
   });
@@ -159,7 +153,7 @@ describe('runJob', () => {
   test.each<[string, Job, string]>([
     ['an empty prompt', job({ input: { kind: 'raw', prompt: '' } }), 'invalid_request'],
     ['a long prompt', job({ input: { kind: 'raw', prompt: 'x'.repeat(1000) } }), 'context_exceeded'],
-    ['a bad grammar', job({ format: { type: 'json' } }), 'invalid_format'],
+    ['a bad grammar', job({ grammar: 'root ::= "x"' }), 'invalid_format'],
     [
       'a model without a template',
       job({
@@ -168,29 +162,118 @@ describe('runJob', () => {
           messages: [{ role: 'user', content: 'x' }],
           tools: [],
           template: undefined,
+          think: undefined,
+          toolChoice: 'auto',
+          parallelToolCalls: true,
+          context: [],
           plain: undefined,
         },
       }),
       'template_failed',
     ],
   ])('says what is wrong with %s', async (_name, given, code) => {
-    const { finished, events, pool } = start('x', given);
+    const { finished, events } = start('x', given);
     await finished;
     expect(events).toEqual([{ kind: 'failed', id: 1, code, message: expect.any(String) }]);
-    expect(pool.take([])).toBeDefined();
   });
 });
 
-test('the slot that shares the longest beginning is taken', () => {
-  const slot = (tokens: number[]): Slot => ({ ...lettersModel('').model.slots[0]!, tokens: () => tokens });
-  const [a, b, c] = [slot([1, 2, 9]), slot([1, 2, 3, 4]), slot([])];
-  const pool = new SlotPool([a, b, c]);
-  const first = pool.take([1, 2, 3, 5]);
-  expect(first?.slot).toBe(b);
-  expect(first?.shared).toBe(3);
-  expect(pool.take([1, 2, 3, 5])?.slot).toBe(a);
-  expect(pool.take([1, 2, 3, 5])?.slot).toBe(c);
-  expect(pool.take([1])).toBeUndefined();
-  first?.release();
-  expect(pool.take([])?.slot).toBe(b);
+describe('what is answered at once', () => {
+  const answered = async (
+    input: Job['input'],
+    overrides: Partial<Job> = {},
+  ): Promise<readonly JobEvent[]> => {
+    const { finished, events } = start('', job({ input, ...overrides }));
+    await finished;
+    return events;
+  };
+  const embed = {
+    kind: 'embed',
+    inputs: ['one', [116, 119, 111]],
+    truncate: true,
+    normalize: false,
+  } as const;
+
+  test('embeddings of texts and tokens', async () => {
+    expect(await answered({ ...embed, inputs: ['one', [116, 119, 111]] })).toMatchObject([
+      {
+        kind: 'embeddings',
+        embeddings: [
+          [3, 4, 3],
+          [3, 4, 3],
+        ],
+      },
+      { kind: 'done', usage: { promptTokens: 6 } },
+    ]);
+  });
+
+  test('embeddings that are cut and scaled to length 1', async () => {
+    expect(await answered({ ...embed, inputs: ['one'], dimensions: 2, normalize: true })).toMatchObject([
+      { kind: 'embeddings', embeddings: [[0.6, 0.8]] },
+      { kind: 'done' },
+    ]);
+  });
+
+  test.each<[string, Partial<Extract<Job['input'], { kind: 'embed' }>>, string]>([
+    ['more numbers than there are', { dimensions: 4 }, 'invalid_request'],
+    ['an empty text', { inputs: [''] }, 'invalid_request'],
+    ['a token that is none', { inputs: [[0x20000]] }, 'invalid_request'],
+    ['a long text that must not be cut', { inputs: ['x'.repeat(1001)], truncate: false }, 'context_exceeded'],
+  ])('embeddings with %s are refused', async (_name, input, code) => {
+    expect(await answered({ ...embed, inputs: ['one'], ...input })).toMatchObject([{ kind: 'failed', code }]);
+  });
+
+  test('how well documents answer', async () => {
+    const input = { kind: 'rerank', query: 'cat', documents: ['a dog', 'a cat'] } as const;
+    expect(await answered({ ...input, documents: [...input.documents] })).toMatchObject([
+      { kind: 'scores', scores: [-1, 1] },
+      { kind: 'done' },
+    ]);
+  });
+
+  test('the tokens of a text, and the text of tokens', async () => {
+    expect(
+      await answered({ kind: 'tokenize', text: 'ab', addSpecial: true, parseSpecial: true }),
+    ).toMatchObject([{ kind: 'tokens', tokens: [97, 98] }, { kind: 'done' }]);
+    expect(await answered({ kind: 'detokenize', tokens: [97, 98] })).toMatchObject([
+      { kind: 'text', text: 'ab' },
+      { kind: 'done' },
+    ]);
+  });
+
+  test('the prompt that a conversation becomes', async () => {
+    const events = await answered({
+      kind: 'render',
+      messages: [{ role: 'user', content: 'hi' }],
+      tools: [],
+      template: '{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}',
+      think: undefined,
+    });
+    expect(events).toMatchObject([
+      { kind: 'text', text: '<user>hi' },
+      { kind: 'tokens', tokens: Array.from('<user>hi', (letter) => letter.charCodeAt(0)) },
+      { kind: 'done' },
+    ]);
+  });
+});
+
+describe('a prompt that is too long', () => {
+  test('loses its middle when it may', async () => {
+    const { finished, events } = start(
+      '',
+      job({
+        input: { kind: 'raw', prompt: `first${'x'.repeat(1000)}last` },
+        truncate: true,
+        keepOnShift: 5,
+        wantsContext: true,
+        sampling: { ...plainSampling, maxTokens: 1 },
+      }),
+    );
+    await finished;
+    const done = events.at(-1);
+    const text = done?.kind === 'done' ? String.fromCharCode(...(done.context ?? [])) : '';
+    expect(text.startsWith('firstx')).toBe(true);
+    expect(text).toContain('xlast');
+    expect(text.length).toBeLessThan(1000);
+  });
 });

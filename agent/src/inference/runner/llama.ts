@@ -1,105 +1,67 @@
 import {
   getLlama,
+  getLlamaGpuTypes,
   InsufficientMemoryError,
   LlamaGrammarEvaluationState,
   LlamaLogLevel,
-  type LlamaContextSequence,
+  type Llama,
+  type LlamaContext,
   type LlamaGrammar,
   type LlamaModel,
+  type LlamaRankingContext,
   type Token,
 } from 'node-llama-cpp';
 import { RunnerFailure } from './failure.ts';
-import type { JobFormat, LoadSpec, ResolvedSampling } from './protocol.ts';
+import {
+  checkRawContext,
+  createLlamaBackend,
+  type OwnContext,
+  type RawContext,
+  type RawSampler,
+} from './llama-backend.ts';
+import { createEmbedder } from './llama-embeddings.ts';
+import type { InfillTokens, LoadedModel } from './loaded-model.ts';
+import { findNativeBuild, openNativeLlama } from './native-build.ts';
+import type { LoadSpec, ResolvedSampling } from './protocol.ts';
+import { PublicScheduler } from './public-scheduler.ts';
+import type { Grammar, TokenSampling } from './step-backend.ts';
+import { StepScheduler, type TokenScheduler } from './step-scheduler.ts';
+import { tokenBytes } from './token-bytes.ts';
 
-/** Prompt tokens computed at a time: bounds how long other requests and a cancellation wait. */
-const promptChunk = 256;
+/** Tokens of a batch at most: what llama.cpp computes at once, and what its buffers are made for. */
+const batchSize = 512;
 
-/** One place in the context where a request runs. */
-export interface Slot {
-  /** The tokens whose state is held now. */
-  tokens(): readonly number[];
-  /** Keeps the first `length` tokens; the state may get shorter where the model cannot be cut there. */
-  truncate(length: number): Promise<void>;
-  /** Computes tokens without sampling. At most `promptChunk` at a time. */
-  prefill(tokens: readonly number[]): Promise<void>;
-  /** Computes the tokens and samples until the model ends its turn. Ends cleanly when the caller leaves. */
-  generate(tokens: readonly number[], sampling: SlotSampling): AsyncGenerator<number, void>;
-}
-
-export interface SlotSampling {
-  readonly settings: ResolvedSampling;
-  readonly grammar: LlamaGrammar | undefined;
-  /** The last `count` tokens of prompt and answer, for penalties. */
-  readonly recentTokens: (count: number) => readonly number[];
-}
-
-export interface LoadedModel {
-  readonly contextSize: number;
-  readonly chatTemplate: string | undefined;
-  readonly bosText: string;
-  readonly eosText: string;
-  /** Texts of the control tokens. */
-  readonly controlTexts: readonly string[];
-  /** UTF-16 units of the longest text one token stands for; no prompt has fewer tokens than its length by this. */
-  readonly longestToken: number;
-  readonly slots: readonly Slot[];
-  readonly promptChunk: number;
-  /** Tokens of the pieces, one after the other, with the beginning-of-sequence token where the model wants one. */
-  tokenize(pieces: readonly string[]): readonly number[];
-  /** @param special whether control tokens show as text. */
-  detokenize(tokens: readonly number[], before: readonly number[], special: boolean): string;
-  createGrammar(format: JobFormat): Promise<LlamaGrammar>;
-}
+/** How actively compute threads wait for the next step; more burns processors and is no faster. */
+const threadPoolPoll = 10;
 
 /** Lines of llama.cpp's own log. */
 export type LlamaLog = (level: 'error' | 'warn' | 'debug', message: string) => void;
+
+/** What node-llama-cpp keeps to itself and this agent stands on; see llama-backend.ts. */
+interface Inside {
+  readonly _ctx?: RawContext;
+}
+interface LlamaInside {
+  readonly _bindings?: { readonly AddonSampler?: new (model: unknown) => RawSampler };
+}
 
 /** Loads the model with llama.cpp and makes room for `parallel` requests. Fails with a RunnerFailure. */
 export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedModel> => {
   const complaints: string[] = [];
   try {
-    const llama = await getLlama({
-      gpu: spec.gpu,
-      build: 'never',
-      progressLogs: false,
-      maxThreads: spec.threads,
-      logLevel: LlamaLogLevel.warn,
-      logger: (level, message) => {
-        const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
-        if (failed && complaints.length < 8) complaints.push(message.trim());
-        log(failed ? 'error' : level === LlamaLogLevel.warn ? 'warn' : 'debug', message.trim());
-      },
+    const { llama, isOwnBuild } = await openLlama(spec, log, (level, message) => {
+      const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
+      if (failed && complaints.length < 8) complaints.push(message.trim());
+      log(failed ? 'error' : level === LlamaLogLevel.warn ? 'warn' : 'debug', message.trim());
     });
     const model = await llama.loadModel({ modelPath: spec.path });
     const context = await model.createContext({
       contextSize: spec.contextSize,
       sequences: spec.parallel,
-      batchSize: Math.min(promptChunk, spec.contextSize),
+      batchSize: Math.min(batchSize, Math.max(spec.contextSize, spec.parallel)),
       threads: spec.threads,
     });
-    const slots = Array.from({ length: spec.parallel }, () => createSlot(context.getSequence()));
-    const { tokens } = model;
-    return {
-      contextSize: Math.min(spec.contextSize, context.contextSize),
-      chatTemplate: model.fileInfo.metadata.tokenizer.chat_template,
-      bosText: tokens.bosString ?? '',
-      eosText: tokens.eosString ?? '',
-      controlTexts: controlTextsOf(model),
-      longestToken: longestTokenOf(model),
-      slots,
-      promptChunk,
-      tokenize: (pieces) => {
-        const ids = pieces.flatMap((piece) => model.tokenize(piece, true));
-        return tokens.bos !== null && tokens.shouldPrependBosToken && ids[0] !== tokens.bos
-          ? [tokens.bos, ...ids]
-          : ids;
-      },
-      detokenize: (ids, before, special) => model.detokenize(ids as Token[], special, before as Token[]),
-      createGrammar: async (format) =>
-        format.type === 'json'
-          ? llama.getGrammarFor('json')
-          : llama.createGrammarForJsonSchema(format.schema as never),
-    };
+    return await describe({ llama, isOwnBuild, model, context, spec, log });
   } catch (error) {
     const reason = [error instanceof Error ? error.message : String(error), ...complaints]
       .filter((line, index, all) => line !== '' && all.indexOf(line) === index)
@@ -111,57 +73,189 @@ export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedMo
   }
 };
 
+interface Opened {
+  readonly llama: Llama;
+  /** Whether the native part is our own build, which can do more. */
+  readonly isOwnBuild: boolean;
+}
+
+/** Our own build where it is there and no GPU is wanted, else the prebuilt package. */
+const openLlama = async (
+  spec: LoadSpec,
+  log: LlamaLog,
+  logger: (level: LlamaLogLevel, message: string) => void,
+): Promise<Opened> => {
+  const options = { maxThreads: spec.threads, logLevel: LlamaLogLevel.warn, logger };
+  const build = (await usesGpu(spec)) ? undefined : findNativeBuild((reason) => log('debug', reason));
+  if (build !== undefined) {
+    try {
+      const contextOptions = { threadPool: { poll: threadPoolPoll } };
+      return { llama: await openNativeLlama(build, { ...options, contextOptions }), isOwnBuild: true };
+    } catch (error) {
+      log('warn', `The prebuilt native addon is used, our own one cannot be: ${String(error)}`);
+    }
+  }
+  return {
+    llama: await getLlama({ ...options, gpu: spec.gpu, build: 'never', progressLogs: false }),
+    isOwnBuild: false,
+  };
+};
+
+const usesGpu = async ({ gpu }: LoadSpec): Promise<boolean> =>
+  gpu !== false && (await getLlamaGpuTypes('supported')).some((type) => type !== false);
+
+interface Loaded extends Opened {
+  readonly model: LlamaModel;
+  readonly context: LlamaContext;
+  readonly spec: LoadSpec;
+  readonly log: LlamaLog;
+}
+
+const describe = async (loaded: Loaded): Promise<LoadedModel> => {
+  const { llama, model, context, spec, isOwnBuild } = loaded;
+  const { tokens } = model;
+  const { metadata } = model.fileInfo;
+  const contextSize = Math.min(spec.contextSize, context.contextSize);
+  // Some files leave the types out, so the library's declaration is not taken at its word.
+  const ggml: { readonly tokens: readonly string[]; readonly token_type: readonly number[] | undefined } =
+    metadata.tokenizer.ggml;
+  return {
+    contextSize,
+    chatTemplate: metadata.tokenizer.chat_template,
+    bosText: tokens.bosString ?? '',
+    eosText: tokens.eosString ?? '',
+    controlTexts: ggml.tokens.filter((_text, id) => ggml.token_type?.[id] === controlTokenType),
+    longestToken: ggml.tokens.reduce((longest, text) => Math.max(longest, text.length), 1),
+    infill: infillOf(model),
+    vocabularySize: ggml.tokens.length,
+    scheduler: await schedulerOf(loaded, contextSize),
+    tokenize: (pieces, { addSpecial = true, parseSpecial = true } = {}) => {
+      const ids: number[] = pieces.flatMap((piece) => model.tokenize(piece, parseSpecial));
+      return addSpecial && tokens.bos !== null && tokens.shouldPrependBosToken && ids[0] !== tokens.bos
+        ? [tokens.bos, ...ids]
+        : ids;
+    },
+    detokenize: (ids, before, special) => model.detokenize(ids as Token[], special, before as Token[]),
+    bytesOf: (token) =>
+      tokenBytes(ggml.tokens[token] ?? '', ggml.token_type?.[token], metadata.tokenizer.ggml.model),
+    createGrammar: async (gbnf) => (await llama.createGrammar({ grammar: gbnf })) as unknown as Grammar,
+    embed: createEmbedder(model, contextSize, spec.threads, isOwnBuild),
+    rank: createRanker(model, contextSize, spec.threads),
+  };
+};
+
 /** GGUF's number for a token that only the chat template may write. */
 const controlTokenType = 3;
 
-const controlTextsOf = (model: LlamaModel): readonly string[] => {
-  // Some files leave the types out, so the library's declaration is not taken at its word.
-  const ggml: { readonly tokens: readonly string[]; readonly token_type: readonly number[] | undefined } =
-    model.fileInfo.metadata.tokenizer.ggml;
-  return ggml.tokens.filter((_text, id) => ggml.token_type?.[id] === controlTokenType);
+const infillOf = ({ tokens: { infill } }: LlamaModel): InfillTokens | undefined =>
+  infill.prefix === null || infill.suffix === null || infill.middle === null
+    ? undefined
+    : { prefix: infill.prefix, suffix: infill.suffix, middle: infill.middle };
+
+const schedulerOf = async (
+  { llama, model, context, isOwnBuild, log }: Loaded,
+  contextSize: number,
+): Promise<TokenScheduler> => {
+  const isEnd = (token: number): boolean => model.isEogToken(token as Token);
+  const raw = (context as unknown as Inside)._ctx;
+  const Sampler = (llama as unknown as LlamaInside)._bindings?.AddonSampler;
+  const nativeModel = (model as unknown as { readonly _model?: unknown })._model;
+  try {
+    if (raw === undefined || Sampler === undefined || nativeModel === undefined)
+      throw new Error('node-llama-cpp keeps its native parts elsewhere');
+    const backend = createLlamaBackend({
+      raw,
+      own: isOwnBuild ? (raw as unknown as OwnContext) : undefined,
+      sequences: context.totalSequences,
+      contextSize,
+      batchSize: context.batchSize,
+      canShift: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
+      newSampler: () => new Sampler(nativeModel),
+      grammarState: (grammar) => evaluationState(model, grammar),
+      isEnd,
+    });
+    const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
+    await checkRawContext(raw, backend, { settings: greedy, grammar: undefined, prompt: [] }, token);
+    return new StepScheduler(backend);
+  } catch (error) {
+    log('warn', `Requests are computed one by one, by the public API of node-llama-cpp: ${String(error)}`);
+    return new PublicScheduler({
+      sequences: Array.from({ length: context.totalSequences }, () => context.getSequence()),
+      contextSize,
+      isEnd,
+      evaluateOptions: (sampling, recent) => evaluateOptions(model, contextSize, sampling, recent),
+    });
+  }
 };
 
-const longestTokenOf = (model: LlamaModel): number =>
-  model.fileInfo.metadata.tokenizer.ggml.tokens.reduce((longest, text) => Math.max(longest, text.length), 1);
+const evaluationState = (model: LlamaModel, grammar: Grammar): unknown => {
+  const state = new LlamaGrammarEvaluationState({ model, grammar: grammar as unknown as LlamaGrammar });
+  return (state as unknown as { readonly _state: unknown })._state;
+};
 
-const createSlot = (sequence: LlamaContextSequence): Slot => ({
-  tokens: () => sequence.contextTokens,
-  truncate: async (length) => {
-    if (length < sequence.nextTokenIndex) {
-      await sequence.eraseContextTokenRanges([{ start: length, end: sequence.nextTokenIndex }]);
-    }
-  },
-  prefill: (tokens) => sequence.evaluateWithoutGeneratingNewTokens(tokens as Token[]),
-  generate: (tokens, { settings, grammar, recentTokens }) => {
-    const penalised =
-      settings.repeatLastN !== 0 &&
-      (settings.repeatPenalty !== 1 || settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0);
-    const lookBack = settings.repeatLastN < 0 ? sequence.context.contextSize : settings.repeatLastN;
-    return sequence.evaluate(tokens as Token[], {
-      temperature: settings.temperature,
-      topK: settings.topK,
-      topP: settings.topP,
-      minP: settings.minP,
-      seed: settings.seed,
-      ...(grammar === undefined
-        ? {}
-        : {
-            grammarEvaluationState: new LlamaGrammarEvaluationState({
-              model: sequence.model,
-              grammar,
-            }),
+const greedy: ResolvedSampling = {
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  typicalP: 1,
+  seed: 0,
+  repeatPenalty: 1,
+  repeatLastN: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: {},
+  stop: [],
+  maxTokens: undefined,
+  topLogprobs: undefined,
+};
+
+const evaluateOptions = (
+  model: LlamaModel,
+  contextSize: number,
+  { settings, grammar }: TokenSampling,
+  recent: (count: number) => readonly number[],
+): object => {
+  const lookBack = settings.repeatLastN < 0 ? contextSize : settings.repeatLastN;
+  const { temperature, topK, topP, minP, seed } = settings;
+  return {
+    temperature,
+    topK,
+    topP,
+    minP,
+    seed,
+    ...(grammar === undefined
+      ? {}
+      : {
+          grammarEvaluationState: new LlamaGrammarEvaluationState({
+            model,
+            grammar: grammar as unknown as LlamaGrammar,
           }),
-      ...(penalised
-        ? {
-            repeatPenalty: {
-              punishTokens: () => recentTokens(lookBack) as Token[],
-              maxPunishTokens: lookBack,
-              penalty: settings.repeatPenalty,
-              presencePenalty: settings.presencePenalty,
-              frequencyPenalty: settings.frequencyPenalty,
-            },
-          }
-        : {}),
-    });
-  },
-});
+        }),
+    ...(lookBack === 0
+      ? {}
+      : {
+          repeatPenalty: {
+            punishTokens: () => recent(lookBack) as Token[],
+            maxPunishTokens: lookBack,
+            penalty: settings.repeatPenalty,
+            presencePenalty: settings.presencePenalty,
+            frequencyPenalty: settings.frequencyPenalty,
+          },
+        }),
+  };
+};
+
+/** Ranks in a context of its own, which is made when the first request asks for it. */
+const createRanker = (model: LlamaModel, contextSize: number, threads: number): LoadedModel['rank'] => {
+  let ranking: Promise<LlamaRankingContext> | undefined;
+  return async (query, document) => {
+    if (!model.fileInsights.supportsRanking)
+      throw new RunnerFailure(
+        'capability_missing',
+        'The model does not rank documents; use one that is made for reranking.',
+      );
+    ranking ??= model.createRankingContext({ contextSize, batchSize: contextSize, threads });
+    return (await ranking).rank(query, document);
+  };
+};

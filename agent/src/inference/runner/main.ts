@@ -2,10 +2,10 @@ import { TemplateRenderer } from './chat-template.ts';
 import { Credit } from './credit.ts';
 import { RunnerFailure } from './failure.ts';
 import { runJob } from './generation.ts';
-import { loadModel, type LoadedModel } from './llama.ts';
+import { loadModel } from './llama.ts';
+import type { LoadedModel } from './loaded-model.ts';
 import { Outbox } from './outbox.ts';
 import type { FromRunner, Job, LoadSpec, ToRunner } from './protocol.ts';
-import { SlotPool } from './slot-pool.ts';
 
 /**
  * The runner: a child process that holds one model and computes tokens for the agent. It has no listening
@@ -21,7 +21,7 @@ interface Running {
 const renderer = new TemplateRenderer();
 const running = new Map<number, Running>();
 let progress = 0;
-let loaded: { readonly model: LoadedModel; readonly pool: SlotPool } | undefined;
+let loaded: LoadedModel | undefined;
 
 const send = (message: FromRunner): void => {
   if (process.connected) process.send?.(message);
@@ -30,8 +30,7 @@ const outbox = new Outbox((events) => send({ type: 'events', events }));
 
 const load = async (spec: LoadSpec): Promise<void> => {
   try {
-    const model = await loadModel(spec, (level, message) => process.stderr.write(`${level}: ${message}\n`));
-    loaded = { model, pool: new SlotPool(model.slots) };
+    loaded = await loadModel(spec, (level, message) => process.stderr.write(`${level}: ${message}\n`));
     send({ type: 'loaded', residentBytes: process.memoryUsage.rss() });
   } catch (error) {
     send({
@@ -43,17 +42,18 @@ const load = async (spec: LoadSpec): Promise<void> => {
 };
 
 const start = async (id: number, job: Job): Promise<void> => {
-  if (loaded === undefined) {
+  const model = loaded;
+  if (model === undefined) {
     outbox.push({ kind: 'failed', id, code: 'internal', message: 'The runner has no model yet.' });
     return;
   }
-  const credit = new Credit(job.creditWindow);
+  const credit = new Credit(job.creditWindow, () => model.scheduler.wake());
   const abort = new AbortController();
   running.set(id, { credit, abort });
   await runJob({
     id,
     job,
-    ...loaded,
+    model,
     renderer,
     credit,
     signal: abort.signal,
@@ -66,9 +66,7 @@ const start = async (id: number, job: Job): Promise<void> => {
 };
 
 const cancel = (id: number): void => {
-  const job = running.get(id);
-  job?.abort.abort();
-  job?.credit.release();
+  running.get(id)?.abort.abort();
 };
 
 process.on('message', (message: ToRunner) => {

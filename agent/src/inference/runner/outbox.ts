@@ -15,12 +15,23 @@ export class Outbox {
     if (this.#events.length === 0) setImmediate(() => this.#flush());
     const at = this.#openTexts.get(event.id);
     const open = at === undefined ? undefined : this.#events[at];
-    if (event.kind === 'text' && at !== undefined && open?.kind === 'text') {
+    if (at !== undefined && event.kind === 'thinking' && open?.kind === 'thinking') {
       this.#events[at] = { ...open, text: open.text + event.text, tokens: open.tokens + event.tokens };
       return;
     }
+    if (at !== undefined && event.kind === 'text' && open?.kind === 'text') {
+      const logprobs = [...(open.logprobs ?? []), ...(event.logprobs ?? [])];
+      this.#events[at] = {
+        ...open,
+        text: open.text + event.text,
+        tokens: open.tokens + event.tokens,
+        ...(logprobs.length === 0 ? {} : { logprobs }),
+      };
+      return;
+    }
     this.#events.push(event);
-    if (event.kind === 'text') this.#openTexts.set(event.id, this.#events.length - 1);
+    if (event.kind === 'text' || event.kind === 'thinking')
+      this.#openTexts.set(event.id, this.#events.length - 1);
     else this.#openTexts.delete(event.id);
   }
 

@@ -1,4 +1,13 @@
-import type { ChatMessage, ErrorCode, ToolCall, ToolDefinition } from '@ollamamax/api';
+import type {
+  ChatMessage,
+  ErrorCode,
+  InferenceRequest,
+  Think,
+  TokenLogprob,
+  ToolCall,
+  ToolChoice,
+  ToolDefinition,
+} from '@ollamamax/api';
 
 /** What the agent and a runner process say to each other over the IPC channel (advanced serialization). */
 
@@ -21,6 +30,8 @@ export interface ResolvedSampling {
   readonly topK: number;
   readonly topP: number;
   readonly minP: number;
+  /** 1 is off. */
+  readonly typicalP: number;
   /** Unsigned 32 bits. */
   readonly seed: number;
   readonly repeatPenalty: number;
@@ -28,33 +39,58 @@ export interface ResolvedSampling {
   readonly repeatLastN: number;
   readonly presencePenalty: number;
   readonly frequencyPenalty: number;
+  /** Added to logits, by token. */
+  readonly logitBias: Readonly<Record<string, number>>;
   readonly stop: readonly string[];
   /** Undefined: until the model ends or the context is full. */
   readonly maxTokens: number | undefined;
+  /** Log probabilities are wanted, with so many alternatives. */
+  readonly topLogprobs: number | undefined;
+}
+
+/** A conversation, and how it becomes a prompt. */
+export interface ChatInput {
+  readonly messages: readonly ChatMessage[];
+  readonly tools: readonly ToolDefinition[];
+  /** Jinja template used instead of the file's own. */
+  readonly template: string | undefined;
+  readonly think: Think | undefined;
 }
 
 export type JobInput =
-  | {
+  | (ChatInput & {
       readonly kind: 'chat';
-      readonly messages: readonly ChatMessage[];
-      readonly tools: readonly ToolDefinition[];
-      /** Jinja template used instead of the file's own. */
-      readonly template: string | undefined;
+      readonly toolChoice: ToolChoice;
+      readonly parallelToolCalls: boolean;
       /** What a model without any chat template continues instead; undefined: such a model cannot do this. */
       readonly plain: string | undefined;
-    }
-  | { readonly kind: 'raw'; readonly prompt: string };
+      /** Tokens of an earlier exchange that this one goes on from. */
+      readonly context: readonly number[];
+    })
+  | { readonly kind: 'raw'; readonly prompt: string | readonly number[] }
+  | { readonly kind: 'infill'; readonly prefix: string; readonly suffix: string }
+  | Extract<InferenceInput, { kind: SideKind }>
+  | (ChatInput & { readonly kind: 'render' });
 
-/** A schema of the subset that the grammar generator understands; see json-schema.ts. */
-export type GrammarSchema = Readonly<Record<string, unknown>>;
-
-export type JobFormat =
-  { readonly type: 'json' } | { readonly type: 'json_schema'; readonly schema: GrammarSchema };
+type InferenceInput = InferenceRequest['input'];
+/** What is answered at once, without tokens one by one. */
+type SideKind = 'embed' | 'rerank' | 'tokenize' | 'detokenize';
 
 export interface Job {
   readonly input: JobInput;
   readonly sampling: ResolvedSampling;
-  readonly format: JobFormat | undefined;
+  /** GBNF that the answer follows; undefined: free. */
+  readonly grammar: string | undefined;
+  /** Whether the answer is complete as soon as one JSON value is: grammars allow white space behind it. */
+  readonly endsWithJson: boolean;
+  /** False: a prompt that is too long is an error; else its oldest part goes. */
+  readonly truncate: boolean;
+  /** Tokens of the beginning that stay when the context is full and its oldest part makes room; -1: the prompt; undefined: the answer ends then. */
+  readonly keepOnShift: number | undefined;
+  /** Whose request it is. */
+  readonly tenant: string;
+  /** Whether `done` carries the tokens of prompt and answer. */
+  readonly wantsContext: boolean;
   /** UTF-16 units the runner may send before the agent acknowledges them; then generation pauses. */
   readonly creditWindow: number;
   readonly renderTimeoutMs: number;
@@ -77,14 +113,26 @@ export interface JobUsage {
 
 /** What happens to one job; `done`, `failed` and `cancelled` are the last and mean that its slot is free. */
 export type JobEvent =
-  | { readonly kind: 'text'; readonly id: number; readonly text: string; readonly tokens: number }
+  | {
+      readonly kind: 'text';
+      readonly id: number;
+      readonly text: string;
+      readonly tokens: number;
+      readonly logprobs?: readonly TokenLogprob[];
+    }
+  | { readonly kind: 'thinking'; readonly id: number; readonly text: string; readonly tokens: number }
   | { readonly kind: 'tool_calls'; readonly id: number; readonly calls: readonly ToolCall[] }
   | {
       readonly kind: 'done';
       readonly id: number;
       readonly reason: 'stop' | 'length' | 'tool_calls';
       readonly usage: JobUsage;
+      readonly context?: readonly number[];
+      readonly stopSequence?: string;
     }
+  | { readonly kind: 'embeddings'; readonly id: number; readonly embeddings: readonly (readonly number[])[] }
+  | { readonly kind: 'scores'; readonly id: number; readonly scores: readonly number[] }
+  | { readonly kind: 'tokens'; readonly id: number; readonly tokens: readonly number[] }
   | { readonly kind: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'cancelled'; readonly id: number };
 

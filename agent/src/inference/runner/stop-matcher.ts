@@ -5,31 +5,45 @@ export interface StopResult {
   readonly stopped: boolean;
 }
 
+/** Where a stop string begins, and which. */
+interface Hit {
+  readonly at: number;
+  readonly stop: string;
+}
+
 /** Cuts a stream of text at the first stop string, wherever the pieces are split. */
 export class StopMatcher {
   readonly #stops: readonly string[];
   #held = '';
-  #stopped = false;
+  #stopped: string | undefined;
 
   constructor(stops: readonly string[]) {
     this.#stops = stops.filter((stop) => stop !== '');
   }
 
   push(piece: string): StopResult {
-    if (this.#stopped) return { text: '', stopped: true };
+    if (this.#stopped !== undefined) return { text: '', stopped: true };
     const text = this.#held + piece;
-    const at = this.#stops
-      .map((stop) => text.indexOf(stop))
-      .filter((index) => index >= 0)
-      .reduce((least, index) => Math.min(least, index), Number.POSITIVE_INFINITY);
-    if (at !== Number.POSITIVE_INFINITY) {
-      this.#stopped = true;
+    const hit = this.#stops
+      .map((stop): Hit => ({ at: text.indexOf(stop), stop }))
+      .filter(({ at }) => at >= 0)
+      .reduce<Hit | undefined>(
+        (first, one) => (first === undefined || one.at < first.at ? one : first),
+        undefined,
+      );
+    if (hit !== undefined) {
+      this.#stopped = hit.stop;
       this.#held = '';
-      return { text: text.slice(0, at), stopped: true };
+      return { text: text.slice(0, hit.at), stopped: true };
     }
     const keep = this.#stops.reduce((most, stop) => Math.max(most, overlap(text, stop)), 0);
     this.#held = text.slice(text.length - keep);
     return { text: text.slice(0, text.length - keep), stopped: false };
+  }
+
+  /** The stop string that was seen. */
+  get stoppedBy(): string | undefined {
+    return this.#stopped;
   }
 
   /** The text held back when the stream ends without a stop string. */

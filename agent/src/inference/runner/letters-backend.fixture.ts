@@ -1,0 +1,157 @@
+import type { BatchPart, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
+import type { ResolvedSampling } from './protocol.ts';
+
+/** Ends an answer. */
+export const endToken = 0;
+
+export const plainSampling: ResolvedSampling = {
+  temperature: 0,
+  topK: 1,
+  topP: 1,
+  minP: 0,
+  typicalP: 1,
+  seed: 0,
+  repeatPenalty: 1,
+  repeatLastN: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: {},
+  stop: [],
+  maxTokens: undefined,
+  topLogprobs: undefined,
+};
+
+export interface LettersOptions {
+  readonly sequences?: number;
+  readonly contextSize?: number;
+  readonly batchSize?: number;
+  readonly needsAdjacent?: boolean;
+  readonly canCut?: boolean;
+  /** What follows a text: the next token, by everything the sequence holds. */
+  readonly next: (held: readonly number[]) => number;
+  /** Called before each batch. */
+  readonly onDecode?: (parts: readonly BatchPart[]) => void | Promise<void>;
+}
+
+/**
+ * A model without llama.cpp: what follows depends on every token a sequence holds, so that any mistake about that shows
+ * in an answer; and whatever llama.cpp would not stand is an error.
+ */
+export class LettersBackend implements StepBackend {
+  readonly sequences: number;
+  readonly contextSize: number;
+  readonly batchSize: number;
+  readonly needsAdjacent: boolean;
+  readonly held: number[][];
+  /** Tokens computed, by sequence, step by step. */
+  readonly steps: (readonly BatchPart[])[] = [];
+  readonly samplers = { made: 0, disposed: 0 };
+  copies = 0;
+  readonly #options: LettersOptions;
+  readonly #copied = new Set<number>();
+  #isDecoding = false;
+  #answers: number[] = [];
+
+  constructor(options: LettersOptions) {
+    this.#options = options;
+    this.sequences = options.sequences ?? 4;
+    this.contextSize = options.contextSize ?? 200;
+    this.batchSize = options.batchSize ?? 64;
+    this.needsAdjacent = options.needsAdjacent ?? false;
+    this.held = Array.from({ length: this.sequences }, () => []);
+  }
+
+  async decode(parts: readonly BatchPart[]): Promise<readonly (number | undefined)[]> {
+    this.#mayChange();
+    this.#isDecoding = true;
+    this.#copied.clear();
+    try {
+      await this.#options.onDecode?.(parts);
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#compute(parts);
+    } finally {
+      this.#isDecoding = false;
+    }
+    return parts.map(({ wantsNext }, index) => (wantsNext ? index : undefined));
+  }
+
+  truncate(sequence: number, length: number): number {
+    this.#mayChange();
+    const kept = length > 0 && this.#options.canCut === false ? 0 : length;
+    this.#of(sequence).length = Math.min(this.#of(sequence).length, kept);
+    return kept;
+  }
+
+  cutOut(sequence: number, from: number, count: number): boolean {
+    this.#mayChange();
+    if (this.#options.canCut === false) return false;
+    this.#of(sequence).splice(from, count);
+    return true;
+  }
+
+  async copyPrefix(source: number, target: number, length: number): Promise<number> {
+    this.#mayChange();
+    if (this.#copied.has(source)) throw new Error('a copy was copied on before it was whole');
+    this.#copied.add(target);
+    this.copies += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.held[target] = this.#options.canCut === false ? [] : this.#of(source).slice(0, length);
+    return this.#of(target).length;
+  }
+
+  createSampler(_sampling: TokenSampling): TokenSampler {
+    this.samplers.made += 1;
+    return {
+      sample: async (at) => {
+        const token = this.#answers[at] ?? endToken;
+        await new Promise((resolve) => setImmediate(resolve));
+        return { token, isEnd: token === endToken };
+      },
+      dispose: () => {
+        this.samplers.disposed += 1;
+      },
+    };
+  }
+
+  #compute(parts: readonly BatchPart[]): void {
+    const ids = parts.map(({ sequence }) => sequence);
+    if (ids.some((id, index) => index > 0 && id <= (ids[index - 1] ?? -1)))
+      throw new Error(`sequences are not in ascending order: ${ids.join(', ')}`);
+    const total = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    if (total === 0 || total > this.batchSize) throw new Error(`a batch of ${total} tokens`);
+    this.steps.push(parts);
+    for (const { sequence, position, tokens } of parts) {
+      const held = this.#of(sequence);
+      if (position !== held.length) throw new Error(`position ${position} behind ${held.length} tokens`);
+      held.push(...tokens);
+      if (held.length > this.contextSize) throw new Error('the context is full');
+    }
+    this.#answers = parts.map(({ sequence }) => this.#options.next(this.#of(sequence)));
+  }
+
+  #of(sequence: number): number[] {
+    const held = this.held[sequence];
+    if (held === undefined) throw new Error(`there is no sequence ${sequence}`);
+    return held;
+  }
+
+  #mayChange(): void {
+    if (this.#isDecoding) throw new Error('the state was touched while a batch was computed');
+  }
+}
+
+export const lettersOf = (text: string): number[] => Array.from(text, (letter) => letter.charCodeAt(0));
+
+export const textOf = (tokens: readonly number[]): string => String.fromCharCode(...tokens);
+
+/** Says the text after the last `?`, letter by letter, then ends. */
+export const says =
+  (answer: string): LettersOptions['next'] =>
+  (held) => {
+    const said = held.length - 1 - held.lastIndexOf('?'.charCodeAt(0));
+    return said < answer.length ? answer.charCodeAt(said) : endToken;
+  };
+
+/** A number that depends on all tokens. */
+export const digest = (held: readonly number[]): number =>
+  held.reduce((sum, token, index) => (sum * 31 + token * (index + 1)) % 65_521, 7);

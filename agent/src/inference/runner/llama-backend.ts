@@ -1,0 +1,253 @@
+import type { NativeContextMethods, NativeSamplerOptions } from './native-addon.ts';
+import type {
+  BatchPart,
+  LogitIndex,
+  SampledLogprobs,
+  StepBackend,
+  TokenSampler,
+  TokenSampling,
+} from './step-backend.ts';
+
+/*
+ * The private surface of node-llama-cpp that this agent stands on, in one place: its library is pinned to the exact
+ * version, and `checkRawContext` tries all of it before it is used.
+ */
+
+type TopLogits = [tokens: readonly number[], max: boolean, min: boolean, selected: boolean, top: number];
+/** Token, probabilities, confidence, logits as token and value in turn, and the sum of exp(logit - highest). */
+type SampledRaw = [number, unknown, unknown, readonly number[] | undefined, number | undefined];
+
+export interface RawSampler {
+  applyConfig(config: Readonly<Record<string, unknown>>): void;
+  dispose(): void;
+}
+
+/** The native context of node-llama-cpp. */
+export interface RawContext {
+  initBatch(size: number): void;
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
+  decodeBatch(): Promise<void>;
+  sampleToken(at: LogitIndex, sampler: RawSampler): Promise<number>;
+  sampleToken(
+    at: LogitIndex,
+    sampler: RawSampler,
+    probabilities: boolean,
+    confidence: boolean,
+    logits: TopLogits,
+    totalWeight: boolean,
+  ): Promise<SampledRaw>;
+  disposeSequence(sequence: number): void;
+  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
+  shiftSequenceTokenCells(sequence: number, from: number, to: number, by: number): void;
+  getSequenceKvCacheMinPosition(sequence: number): number;
+  copySequenceStateFromOtherSequence(target: number, source: number): Promise<number>;
+}
+
+export type OwnContext = NativeContextMethods<RawSampler>;
+
+export interface LlamaBackendOptions {
+  readonly raw: RawContext;
+  /** The same context where it is of our own build. */
+  readonly own: OwnContext | undefined;
+  readonly sequences: number;
+  readonly contextSize: number;
+  readonly batchSize: number;
+  /** Whether tokens can be taken out of the middle and the rest moved. */
+  readonly canShift: boolean;
+  readonly newSampler: () => RawSampler;
+  /** Native state of a grammar for one answer. */
+  readonly grammarState: (grammar: NonNullable<TokenSampling['grammar']>) => unknown;
+  readonly isEnd: (token: number) => boolean;
+}
+
+const noIndexes = new Uint32Array(0);
+const noToken = -1;
+/** OpenAI's lowest bias, which is to mean never. */
+const neverBias = -100;
+
+/** The context of node-llama-cpp as the scheduler wants it. */
+export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend => {
+  const { raw, own, sequences, contextSize, batchSize, newSampler } = options;
+  /** Shows likelihoods as the model has them; made when the first request asks for them. */
+  let plain: RawSampler | undefined;
+
+  const logprobsOf = async (at: LogitIndex, token: number, count: number): Promise<SampledLogprobs> => {
+    if (plain === undefined) {
+      plain = newSampler();
+      plain.applyConfig({ temperature: 0 });
+    }
+    const [, , , logits = [], weight = 1] = await raw.sampleToken(
+      at,
+      plain,
+      false,
+      false,
+      [[token], true, false, false, count],
+      true,
+    );
+    const byToken = new Map<number, number>();
+    for (let index = 0; index + 1 < logits.length; index += 2)
+      byToken.set(logits[index] ?? 0, logits[index + 1] ?? 0);
+    const normaliser = Math.max(...byToken.values()) + Math.log(weight);
+    const top = [...byToken]
+      .map(([id, logit]) => ({ token: id, logprob: logit - normaliser }))
+      .sort((a, b) => b.logprob - a.logprob);
+    return { chosen: (byToken.get(token) ?? -Infinity) - normaliser, top: top.slice(0, count) };
+  };
+
+  const createSampler = ({ settings, grammar, prompt }: TokenSampling): TokenSampler => {
+    const sampler = newSampler();
+    const { repeatLastN, repeatPenalty, presencePenalty, frequencyPenalty, topLogprobs } = settings;
+    const lookBack = repeatLastN < 0 ? contextSize : repeatLastN;
+    const isPenalised =
+      lookBack > 0 && (repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0);
+    const bias = Object.entries(settings.logitBias);
+    // Only our own build knows these.
+    const added: NativeSamplerOptions = settings.typicalP === 1 ? {} : { typicalP: settings.typicalP };
+    sampler.applyConfig({
+      ...added,
+      temperature: settings.temperature,
+      topK: settings.topK,
+      topP: settings.topP,
+      minP: settings.minP,
+      seed: settings.seed,
+      ...(grammar === undefined ? {} : { grammarEvaluationState: options.grammarState(grammar) }),
+      ...(isPenalised
+        ? {
+            repeatPenaltyTokens: Uint32Array.from(prompt.slice(-lookBack)),
+            repeatPenaltyMaxTokens: lookBack,
+            repeatPenalty,
+            repeatPenaltyPresencePenalty: presencePenalty,
+            repeatPenaltyFrequencyPenalty: frequencyPenalty,
+          }
+        : {}),
+      ...(bias.length === 0
+        ? {}
+        : {
+            tokenBiasKeys: Uint32Array.from(bias, ([token]) => Number(token)),
+            tokenBiasValues: Float32Array.from(bias, ([, value]) => (value <= neverBias ? -Infinity : value)),
+          }),
+    });
+    return {
+      sample: async (at) => {
+        if (topLogprobs !== undefined && own !== undefined) {
+          const [chosen, , , , , ids, values] = await own.sampleToken(
+            at,
+            sampler,
+            false,
+            false,
+            false,
+            false,
+            topLogprobs,
+          );
+          const found = chosen === noToken ? undefined : { token: chosen, isEnd: options.isEnd(chosen) };
+          if (found === undefined || found.isEnd || ids === undefined || values === undefined) return found;
+          return { ...found, logprobs: toLogprobs(ids, values) };
+        }
+        const token = await raw.sampleToken(at, sampler);
+        if (token === noToken) return undefined;
+        const isEnd = options.isEnd(token);
+        return topLogprobs === undefined || isEnd
+          ? { token, isEnd }
+          : { token, isEnd, logprobs: await logprobsOf(at, token, topLogprobs) };
+      },
+      dispose: () => sampler.dispose(),
+    };
+  };
+
+  const truncate = (sequence: number, length: number): number => {
+    // A state whose beginning is gone (a sliding window) cannot be cut back: what the window needs is not there.
+    const isCut =
+      length > 0 &&
+      raw.getSequenceKvCacheMinPosition(sequence) <= 0 &&
+      raw.removeTokenCellsFromSequence(sequence, length, -1);
+    if (!isCut) raw.disposeSequence(sequence);
+    return isCut ? length : 0;
+  };
+
+  return {
+    sequences,
+    contextSize,
+    batchSize,
+    // Each sequence has a buffer of its own, also in our build, where one for all is possible: what follows then
+    // depends in its last digits on who else is there, and the same seed gives another answer.
+    needsAdjacent: true,
+    decode: async (parts) => {
+      raw.initBatch(parts.reduce((sum, { tokens }) => sum + tokens.length, 0));
+      const indexes = parts.map((part) => addPart(raw, part));
+      await raw.decodeBatch();
+      return indexes;
+    },
+    truncate,
+    cutOut: (sequence, from, count) => {
+      if (!options.canShift) return false;
+      if (!raw.removeTokenCellsFromSequence(sequence, from, from + count)) return false;
+      raw.shiftSequenceTokenCells(sequence, from + count, contextSize, -count);
+      return true;
+    },
+    copyPrefix: async (source, target, length) => {
+      if (own !== undefined) return own.copySequencePrefix(source, target, length) ? length : 0;
+      await raw.copySequenceStateFromOtherSequence(target, source);
+      return truncate(target, length);
+    },
+    createSampler,
+  };
+};
+
+/** The chosen token comes first, then the likeliest. */
+const toLogprobs = (ids: Uint32Array, values: Float32Array): SampledLogprobs => ({
+  chosen: values[0] ?? -Infinity,
+  top: Array.from(ids.subarray(1), (token, index) => ({ token, logprob: values[index + 1] ?? -Infinity })),
+});
+
+const addPart = (raw: RawContext, part: BatchPart): LogitIndex | undefined => {
+  const { sequence, position, tokens, wantsNext } = part;
+  const wanted = wantsNext ? Uint32Array.of(tokens.length - 1) : noIndexes;
+  return raw.addToBatch(sequence, position, Uint32Array.from(tokens), wanted)[0];
+};
+
+const rawMethods = [
+  'initBatch',
+  'addToBatch',
+  'decodeBatch',
+  'sampleToken',
+  'disposeSequence',
+  'removeTokenCellsFromSequence',
+  'shiftSequenceTokenCells',
+  'getSequenceKvCacheMinPosition',
+  'copySequenceStateFromOtherSequence',
+] as const satisfies readonly (keyof RawContext)[];
+
+/**
+ * Tries what this module stands on: two sequences in one batch, the choice of a token, a copied state.
+ * @param token any token of the vocabulary
+ * @throws Error naming what is not as expected
+ */
+export const checkRawContext = async (
+  raw: RawContext,
+  backend: StepBackend,
+  sampling: TokenSampling,
+  token: number,
+): Promise<void> => {
+  const missing = rawMethods.filter((name) => typeof raw[name] !== 'function');
+  if (missing.length > 0) throw new Error(`the native context has no ${missing.join(', ')}`);
+  const all = Array.from({ length: Math.min(2, backend.sequences) }, (_, sequence) => sequence);
+  const sampler = backend.createSampler(sampling);
+  try {
+    const parts = all.map((sequence) => ({ sequence, position: 0, tokens: [token, token], wantsNext: true }));
+    const chosen = [];
+    for (const at of await backend.decode(parts))
+      chosen.push(at === undefined ? undefined : (await sampler.sample(at))?.token);
+    if (new Set(chosen).size !== 1 || chosen[0] === undefined)
+      throw new Error(`equal sequences were answered by different tokens: ${chosen.join(', ')}`);
+    if (backend.sequences > 1) {
+      if ((await backend.copyPrefix(0, 1, 1)) === 1) {
+        const [at] = await backend.decode([{ sequence: 1, position: 1, tokens: [token], wantsNext: true }]);
+        if (at === undefined || (await sampler.sample(at)) === undefined)
+          throw new Error('a copied state was answered by no token');
+      }
+    }
+  } finally {
+    sampler.dispose();
+    for (const sequence of all) backend.truncate(sequence, 0);
+  }
+};

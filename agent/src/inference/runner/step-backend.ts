@@ -1,0 +1,88 @@
+import type { ResolvedSampling } from './protocol.ts';
+
+/** What one sequence has computed in a step. */
+export interface BatchPart {
+  readonly sequence: number;
+  /** Where the first of the tokens stands in the sequence. */
+  readonly position: number;
+  readonly tokens: readonly number[];
+  /** Whether the tokens that may follow the last one are asked for. */
+  readonly wantsNext: boolean;
+}
+
+/** Names the likelihoods behind one token of the batch that was computed last. */
+export type LogitIndex = number;
+
+/**
+ * The context of a model as the scheduler sees it: sequences of tokens whose attention state is held, and batches over
+ * them. Nothing but `decode` and `copyPrefix` takes time, and neither may run while the other does.
+ */
+export interface StepBackend {
+  readonly sequences: number;
+  /** Tokens a sequence holds at most. */
+  readonly contextSize: number;
+  /** Tokens of a batch at most. */
+  readonly batchSize: number;
+  /**
+   * Whether sequences of a batch must have ids without a gap to be computed together: llama.cpp reads all weights once
+   * more for each gap, unless the sequences share one buffer.
+   */
+  readonly needsAdjacent: boolean;
+  /**
+   * Computes one batch.
+   * @param parts in ascending order of their sequences, each once, together not more than `batchSize` tokens
+   * @returns for each part where its likelihoods are; undefined where none were asked for
+   */
+  decode(parts: readonly BatchPart[]): Promise<readonly (LogitIndex | undefined)[]>;
+  /**
+   * Keeps the first `length` tokens.
+   * @returns how many are kept: none where the model's state cannot be cut there
+   */
+  truncate(sequence: number, length: number): number;
+  /**
+   * Takes `count` tokens out from position `from` on, and moves what is behind them there.
+   * @returns false where the model's state cannot be moved; nothing has changed then
+   */
+  cutOut(sequence: number, from: number, count: number): boolean;
+  /**
+   * Makes `target` hold the first `length` tokens of `source` and nothing else.
+   * @returns how many it holds: none where the model's state cannot be cut there
+   */
+  copyPrefix(source: number, target: number, length: number): Promise<number>;
+  createSampler(sampling: TokenSampling): TokenSampler;
+}
+
+declare const grammarBrand: unique symbol;
+/** A grammar that llama.cpp has parsed; only the module that made it looks inside. */
+export interface Grammar {
+  readonly [grammarBrand]: true;
+}
+
+/** How the tokens of one request are chosen. */
+export interface TokenSampling {
+  readonly settings: ResolvedSampling;
+  /** As `LoadedModel.createGrammar` made it. */
+  readonly grammar: Grammar | undefined;
+  /** Penalties look back at its end. */
+  readonly prompt: readonly number[];
+}
+
+/** Chooses the next token of one request. Its own settings, its own chance. */
+export interface TokenSampler {
+  /** @returns undefined when no token is allowed to follow */
+  sample(at: LogitIndex): Promise<SampledToken | undefined>;
+  dispose(): void;
+}
+
+export interface SampledToken {
+  readonly token: number;
+  /** Whether the model ends its answer with it. */
+  readonly isEnd: boolean;
+  readonly logprobs?: SampledLogprobs;
+}
+
+/** Natural logarithms of probabilities before sampling settings changed them. */
+export interface SampledLogprobs {
+  readonly chosen: number;
+  readonly top: readonly { readonly token: number; readonly logprob: number }[];
+}

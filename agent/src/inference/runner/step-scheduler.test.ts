@@ -1,0 +1,313 @@
+import { describe, expect, test } from '@jest/globals';
+import { seeded } from '../../raft/codec/random-messages.fixture.ts';
+import {
+  digest,
+  endToken,
+  LettersBackend,
+  lettersOf,
+  plainSampling,
+  says,
+  textOf,
+  type LettersOptions,
+} from './letters-backend.fixture.ts';
+import { StepScheduler, type StepOutcome, type StepTask } from './step-scheduler.ts';
+
+interface Asked {
+  readonly text: () => string;
+  readonly outcome: Promise<StepOutcome>;
+  readonly abort: AbortController;
+}
+
+const ask = (scheduler: StepScheduler, prompt: string, overrides: Partial<StepTask> = {}): Asked => {
+  const answer: number[] = [];
+  const abort = new AbortController();
+  const tokens = lettersOf(prompt);
+  const outcome = scheduler.run({
+    prompt: tokens,
+    tenant: '',
+    sampling: { settings: plainSampling, grammar: undefined, prompt: tokens },
+    signal: abort.signal,
+    keepOnShift: undefined,
+    isReady: () => true,
+    onProgress: () => undefined,
+    ...overrides,
+    take: (token) => {
+      answer.push(token.token);
+      return overrides.take?.(token) ?? true;
+    },
+  });
+  return { text: () => textOf(answer), outcome, abort };
+};
+
+/** Until a request has begun to answer, which takes few turns of the event loop. */
+const untilTrue = async (condition: () => boolean): Promise<void> => {
+  for (let turn = 0; turn < 1000 && !condition(); turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  expect(condition()).toBe(true);
+};
+
+const startedWith = (options: LettersOptions): { backend: LettersBackend; scheduler: StepScheduler } => {
+  const backend = new LettersBackend(options);
+  return { backend, scheduler: new StepScheduler(backend) };
+};
+
+describe('requests on the sequences of one context', () => {
+  test('one is answered to its end', async () => {
+    const { backend, scheduler } = startedWith({ next: says('hello') });
+    const asked = ask(scheduler, 'well?');
+    expect(await asked.outcome).toEqual({ end: 'ended', cachedTokens: 0 });
+    expect(asked.text()).toBe('hello');
+    expect(backend.steps).toHaveLength(6);
+    expect(backend.samplers).toEqual({ made: 1, disposed: 1 });
+  });
+
+  test('those that run together share every step', async () => {
+    const { backend, scheduler } = startedWith({ next: says('0123456789') });
+    const all = ['a?', 'b?', 'c?', 'd?'].map((prompt) => ask(scheduler, prompt));
+    await Promise.all(all.map(({ outcome }) => outcome));
+    for (const { text } of all) expect(text()).toBe('0123456789');
+    expect(backend.steps.filter((parts) => parts.length === 4)).toHaveLength(11);
+  });
+
+  test('more than there are sequences wait, and are answered in turn', async () => {
+    const { scheduler } = startedWith({ next: says('yes'), sequences: 2 });
+    const all = Array.from({ length: 9 }, (_, index) => ask(scheduler, `${index}?`));
+    const outcomes = await Promise.all(all.map(({ outcome }) => outcome));
+    expect(outcomes.every(({ end }) => end === 'ended')).toBe(true);
+    expect(all.map(({ text }) => text())).toEqual(Array.from({ length: 9 }, () => 'yes'));
+  });
+
+  test('a client that has enough ends its answer', async () => {
+    const { scheduler } = startedWith({ next: says('hello') });
+    let left = 3;
+    const asked = ask(scheduler, 'well?', { take: () => (left -= 1) > 0 });
+    expect(await asked.outcome).toMatchObject({ end: 'taken' });
+    expect(asked.text()).toBe('hel');
+  });
+
+  test('a client that leaves frees its place in the next step, whoever waits gets it', async () => {
+    const { backend, scheduler } = startedWith({ next: () => 120, sequences: 1, contextSize: 10_000 });
+    const endless = ask(scheduler, 'a?');
+    const next = ask(scheduler, 'b?', { take: () => false });
+    const atAbort = (): number => backend.steps.length;
+    await new Promise((resolve) => setImmediate(resolve));
+    endless.abort.abort(new Error('left'));
+    const before = atAbort();
+    await expect(endless.outcome).rejects.toThrow('left');
+    expect(backend.steps.length - before).toBeLessThanOrEqual(1);
+    expect(await next.outcome).toMatchObject({ end: 'taken' });
+  });
+
+  test('one that waits for a place may leave as well', async () => {
+    const { scheduler } = startedWith({ next: () => 120, sequences: 1, contextSize: 10_000 });
+    const endless = ask(scheduler, 'a?');
+    const waiting = ask(scheduler, 'b?');
+    waiting.abort.abort(new Error('left'));
+    await expect(waiting.outcome).rejects.toThrow('left');
+    endless.abort.abort(new Error('left too'));
+    await expect(endless.outcome).rejects.toThrow('left too');
+  });
+
+  test('a client that does not read holds up nobody, and goes on where it was', async () => {
+    const { scheduler } = startedWith({ next: says('0123456789') });
+    let isReady = true;
+    const slow = ask(scheduler, 'slow?', {
+      isReady: () => isReady,
+      take: ({ token }) => {
+        if (token === '4'.charCodeAt(0)) isReady = false;
+        return true;
+      },
+    });
+    const fast = ask(scheduler, 'fast?');
+    await fast.outcome;
+    expect(slow.text()).toBe('01234');
+    isReady = true;
+    scheduler.wake();
+    await slow.outcome;
+    expect(slow.text()).toBe('0123456789');
+  });
+});
+
+describe('prompts', () => {
+  test('a long one is computed in pieces while others are answered', async () => {
+    const { backend, scheduler } = startedWith({
+      next: says('0'.repeat(50)),
+      batchSize: 512,
+      contextSize: 2000,
+    });
+    let isAnswering = false;
+    const running = ask(scheduler, 'a?', { take: () => (isAnswering = true) });
+    await untilTrue(() => isAnswering);
+    const long = ask(scheduler, `${'x'.repeat(1000)}?`);
+    await Promise.all([running.outcome, long.outcome]);
+    const mixed = backend.steps.filter(
+      (parts) => parts.length === 2 && parts.some((part) => part.tokens.length > 1),
+    );
+    expect(mixed.length).toBeGreaterThan(1);
+    expect(running.text()).toBe('0'.repeat(50));
+    expect(long.text()).toBe('0'.repeat(50));
+  });
+
+  test('a conversation that goes on computes only what is new', async () => {
+    const { backend, scheduler } = startedWith({ next: says('hello') });
+    await ask(scheduler, 'well?').outcome;
+    const second = ask(scheduler, 'well?hello, and you?');
+    expect(await second.outcome).toEqual({ end: 'ended', cachedTokens: 'well?hello'.length });
+    expect(second.text()).toBe('hello');
+    expect(backend.copies).toBe(0);
+  });
+
+  test('what a busy request has computed serves the next one', async () => {
+    const { backend, scheduler } = startedWith({ next: says('0123456789'), contextSize: 1000 });
+    const system = 'You are a very helpful assistant. ';
+    let isAnswering = false;
+    const first = ask(scheduler, `${system}a?`, { take: () => (isAnswering = true) });
+    await untilTrue(() => isAnswering);
+    const second = ask(scheduler, `${system}b?`);
+    expect(await second.outcome).toEqual({ end: 'ended', cachedTokens: system.length });
+    await first.outcome;
+    expect([first.text(), second.text()]).toEqual(['0123456789', '0123456789']);
+    expect(backend.copies).toBe(1);
+  });
+
+  test('nobody profits from what another tenant asked', async () => {
+    const { scheduler } = startedWith({ next: says('hello') });
+    await ask(scheduler, 'a secret of some length?', { tenant: 'anna' }).outcome;
+    const other = ask(scheduler, 'a secret of some length?', { tenant: 'bert' });
+    expect(await other.outcome).toMatchObject({ cachedTokens: 0 });
+    const same = ask(scheduler, 'a secret of some length?', { tenant: 'anna' });
+    expect(await same.outcome).toMatchObject({ cachedTokens: 'a secret of some length?'.length - 1 });
+  });
+
+  test('where the state cannot be cut, all is computed anew', async () => {
+    const { scheduler } = startedWith({ next: says('hello'), canCut: false, sequences: 1 });
+    await ask(scheduler, 'well, how?').outcome;
+    const second = ask(scheduler, 'well, why?');
+    expect(await second.outcome).toMatchObject({ end: 'ended', cachedTokens: 0 });
+    expect(second.text()).toBe('hello');
+  });
+});
+
+describe('a full context', () => {
+  test('ends an answer', async () => {
+    const { scheduler } = startedWith({ next: () => 120, contextSize: 20 });
+    const asked = ask(scheduler, 'a long one?');
+    expect(await asked.outcome).toMatchObject({ end: 'full' });
+    expect(asked.text()).toHaveLength(10);
+  });
+
+  test('or makes room, but for the beginning that is to stay', async () => {
+    const { backend, scheduler } = startedWith({ next: () => 120, contextSize: 20, sequences: 1 });
+    let left = 100;
+    const asked = ask(scheduler, 'a long one?', { keepOnShift: 4, take: () => (left -= 1) > 0 });
+    expect(await asked.outcome).toMatchObject({ end: 'taken' });
+    expect(textOf(backend.held[0] ?? []).startsWith('a lo')).toBe(true);
+    const again = ask(scheduler, 'a long one?', { take: () => false });
+    // Behind the beginning the state knows of tokens that are gone.
+    expect((await again.outcome).cachedTokens).toBeLessThanOrEqual(4);
+  });
+
+  test('ends it as well where the state cannot be moved', async () => {
+    const { scheduler } = startedWith({ next: () => 120, contextSize: 20, canCut: false });
+    const asked = ask(scheduler, 'a long one?', { keepOnShift: 4 });
+    expect(await asked.outcome).toMatchObject({ end: 'full' });
+  });
+});
+
+describe('failures', () => {
+  test('a batch that fails ends its requests, and the next are answered', async () => {
+    let fails = true;
+    const { scheduler } = startedWith({
+      next: says('hello'),
+      onDecode: () => {
+        if (fails) throw new Error('out of memory');
+      },
+    });
+    const both = [ask(scheduler, 'a?'), ask(scheduler, 'b?')];
+    for (const { outcome } of both) await expect(outcome).rejects.toThrow('out of memory');
+    fails = false;
+    const later = ask(scheduler, 'a?');
+    expect(await later.outcome).toEqual({ end: 'ended', cachedTokens: 0 });
+    expect(later.text()).toBe('hello');
+  });
+
+  test('a sampler that fails ends its own request only', async () => {
+    const { backend, scheduler } = startedWith({ next: says('hello') });
+    const create = backend.createSampler.bind(backend);
+    let isFirst = true;
+    backend.createSampler = (sampling) => {
+      const sampler = create(sampling);
+      if (!isFirst) return sampler;
+      isFirst = false;
+      return { ...sampler, sample: () => Promise.reject(new Error('no chance')) };
+    };
+    const [broken, sound] = [ask(scheduler, 'a?'), ask(scheduler, 'b?')];
+    await expect(broken.outcome).rejects.toThrow('no chance');
+    expect(await sound.outcome).toMatchObject({ end: 'ended' });
+    expect(sound.text()).toBe('hello');
+  });
+});
+
+describe('whatever comes together', () => {
+  /** The answer depends on every token before it. */
+  const next = (held: readonly number[]): number => {
+    const value = digest(held);
+    return value % 11 === 0 ? endToken : 97 + (value % 26);
+  };
+
+  const alone = async (prompt: string, most: number): Promise<string> => {
+    const { scheduler } = startedWith({ next, sequences: 1 });
+    let left = most;
+    const asked = ask(scheduler, prompt, { take: () => (left -= 1) > 0 });
+    await asked.outcome;
+    return asked.text();
+  };
+
+  test.each(Array.from({ length: 40 }, (_, seed) => seed))(
+    'every answer is what it would be alone (seed %d)',
+    async (seed) => {
+      const chance = seeded(seed);
+      const below = (limit: number): number => Math.floor(chance() * limit);
+      const { backend, scheduler } = startedWith({
+        next,
+        sequences: 1 + below(6),
+        batchSize: 16 + below(100),
+        needsAdjacent: chance() < 0.5,
+        canCut: chance() < 0.8,
+      });
+      const beginnings = [
+        '',
+        'You are kind. You know much. ',
+        'You are kind. You know little, but more than me. ',
+      ];
+      const asked = Array.from({ length: 30 }, () => {
+        const prompt = `${beginnings[below(3)] ?? ''}${'q'.repeat(below(40))}${below(9)}?`;
+        const most = 1 + below(30);
+        const leavesAfter = chance() < 0.2 ? below(most) : Infinity;
+        let taken = 0;
+        const one: Asked = ask(scheduler, prompt, {
+          tenant: chance() < 0.5 ? 'anna' : 'bert',
+          isReady: () => chance() < 0.9,
+          take: () => {
+            taken += 1;
+            if (taken > leavesAfter) one.abort.abort(new Error('left'));
+            return taken < most;
+          },
+        });
+        return { ...one, prompt, most };
+      });
+      const waker = setInterval(() => scheduler.wake(), 1);
+      const outcomes = await Promise.allSettled(asked.map(({ outcome }) => outcome));
+      clearInterval(waker);
+      for (const [index, { text, prompt, most }] of asked.entries()) {
+        const whole = await alone(prompt, most);
+        const outcome = outcomes[index];
+        if (outcome?.status === 'rejected') {
+          expect(outcome.reason).toMatchObject({ message: 'left' });
+          expect(whole.startsWith(text())).toBe(true);
+        } else expect(text()).toBe(whole);
+      }
+      expect(backend.samplers.disposed).toBe(backend.samplers.made);
+    },
+  );
+});

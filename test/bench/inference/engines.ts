@@ -1,0 +1,76 @@
+import type { BenchOptions } from '../harness/bench.ts';
+import { interleave } from '../harness/rounds.ts';
+import { chat } from './chat-client.ts';
+import type { Figures } from './comparison.ts';
+import type { Engine, EngineSetup } from './engine.ts';
+import type { LlamaServerProgram } from './llama-server-program.ts';
+import { split, startLlamaServer, unified } from './llama-server.ts';
+import type { LoadContext } from './loads.ts';
+import { startOllama } from './ollama.ts';
+import { startOurs } from './ours.ts';
+import type { Prompts } from './prompts.ts';
+
+/** Everything that the loads of a run have in common. */
+export interface Surroundings {
+  readonly llamaServer: LlamaServerProgram;
+  /** The ollama command. */
+  readonly ollama: string;
+  readonly prompts: Prompts;
+  readonly threads: number;
+  readonly options: BenchOptions;
+}
+
+export type EngineKind = 'ours' | 'split' | 'unified' | 'ollama' | 'ollama parallel';
+
+const startOne = (kind: EngineKind, setup: EngineSetup, around: Surroundings): Promise<Engine> => {
+  switch (kind) {
+    case 'ours':
+      return startOurs(setup);
+    case 'split':
+      return startLlamaServer(around.llamaServer, setup, split);
+    case 'unified':
+      return startLlamaServer(around.llamaServer, setup, unified);
+    case 'ollama':
+      return startOllama(around.ollama, setup, undefined);
+    case 'ollama parallel':
+      return startOllama(around.ollama, setup, setup.parallel);
+  }
+};
+
+/** Starts engines of the same setup, all together, and stops them after use. */
+export const withEngines = async <T>(
+  kinds: readonly EngineKind[],
+  setup: Omit<EngineSetup, 'threads'>,
+  around: Surroundings,
+  use: (engines: readonly Engine[]) => Promise<T>,
+): Promise<T> => {
+  const engines: Engine[] = [];
+  const { signal } = around.options;
+  try {
+    for (const kind of kinds) {
+      signal.throwIfAborted();
+      const engine = await startOne(kind, { ...setup, threads: around.threads }, around);
+      engines.push(engine);
+      // The first answer of a process loads what was put off until it.
+      await chat(engine, { prompt: around.prompts('warm-up', 16), tokens: 16 }, { signal });
+    }
+    return await use(engines);
+  } finally {
+    for (const engine of engines) await engine.stop();
+  }
+};
+
+/** Measures each engine once per round, in rotated order, every round with texts that were never seen before. */
+export const inRounds = async <M>(
+  measure: string,
+  engines: readonly Engine[],
+  { options, prompts }: Surroundings,
+  load: (engine: Engine, context: LoadContext) => Promise<M>,
+): Promise<Figures<M>> => {
+  const { rounds, signal } = options;
+  const measured = await interleave(engines, rounds, async (engine, round) => {
+    options.progress(`${measure}, round ${round + 1} of ${rounds}: ${engine.name}`);
+    return load(engine, { prompts, seed: `${measure} ${round}`, signal });
+  });
+  return new Map([...measured].map(([engine, values]) => [engine.name, values]));
+};

@@ -1,0 +1,206 @@
+import { performance } from 'node:perf_hooks';
+import { percentile } from '../harness/statistics.ts';
+import { chat, leavableChat, type ChatOutcome, type ChatRequest } from './chat-client.ts';
+import type { Engine } from './engine.ts';
+import { chancesOf, type Prompts } from './prompts.ts';
+
+/** What every load is given: the engines of a round get the same texts, and no text comes twice in a run. */
+export interface LoadContext {
+  readonly prompts: Prompts;
+  /** Different in every round. */
+  readonly seed: string;
+  readonly signal: AbortSignal;
+}
+
+/** Tokens of an ordinary request. */
+export interface RequestSize {
+  readonly prompt: number;
+  readonly tokens: number;
+}
+
+const range = (count: number): readonly number[] => Array.from({ length: count }, (_unused, index) => index);
+
+const request = (context: LoadContext, client: number | string, size: RequestSize): ChatRequest => ({
+  prompt: context.prompts(`${context.seed} client ${client}`, size.prompt),
+  tokens: size.tokens,
+});
+
+/** Ends of the answers, which must be the same with all engines. */
+export interface Work {
+  readonly promptTokens: number;
+  readonly tokens: number;
+}
+
+const workOf = (outcomes: readonly ChatOutcome[]): Work => ({
+  promptTokens: outcomes.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
+  tokens: outcomes.reduce((sum, { tokens }) => sum + tokens, 0),
+});
+
+/** All clients at once; tokens per second from the first request to the last token. */
+export const aggregate = async (
+  engine: Engine,
+  context: LoadContext,
+  clients: number,
+  size: RequestSize,
+  schema?: object,
+): Promise<Work & { readonly tokensPerSecond: number }> => {
+  const start = performance.now();
+  const outcomes = await Promise.all(
+    range(clients).map((client) =>
+      chat(
+        engine,
+        { ...request(context, client, size), ...(schema === undefined ? {} : { schema }) },
+        context,
+      ),
+    ),
+  );
+  const work = workOf(outcomes);
+  const seconds = (Math.max(...outcomes.map(({ endAt }) => endAt)) - start) / 1000;
+  return { ...work, tokensPerSecond: work.tokens / seconds };
+};
+
+/** Tokens that had come at a time, by the share of the text: pieces may hold more than one token. */
+const tokensUntil = (outcome: ChatOutcome, at: number): number => {
+  const seen = outcome.marks.findLast((mark) => mark.at <= at)?.characters ?? 0;
+  return (outcome.tokens * seen) / outcome.text.length;
+};
+
+/** Every second client leaves after a third of its answer; tokens per second of the others from then on. */
+export const leavingEarly = async (
+  engine: Engine,
+  context: LoadContext,
+  clients: number,
+  size: RequestSize,
+): Promise<Work & { readonly tokensPerSecond: number }> => {
+  const leaves = (client: number): boolean => client % 2 === 1;
+  let leftAt = 0;
+  const leaver = async (client: number): Promise<void> => {
+    const third = Promise.withResolvers<undefined>();
+    const leaving = leavableChat(engine, request(context, client, size), {
+      ...context,
+      onPiece: (pieces) => {
+        if (pieces >= size.tokens / 3) third.resolve(undefined);
+      },
+    });
+    await Promise.race([third.promise, leaving.ended]);
+    await leaving.leave();
+    leftAt = Math.max(leftAt, performance.now());
+  };
+  const [outcomes] = await Promise.all([
+    Promise.all(
+      range(clients)
+        .filter((client) => !leaves(client))
+        .map((client) => chat(engine, request(context, client, size), context)),
+    ),
+    Promise.all(range(clients).filter(leaves).map(leaver)),
+  ]);
+  const left = outcomes.reduce((sum, outcome) => sum + outcome.tokens - tokensUntil(outcome, leftAt), 0);
+  const seconds = (Math.max(...outcomes.map(({ endAt }) => endAt)) - leftAt) / 1000;
+  return { ...workOf(outcomes), tokensPerSecond: left / seconds };
+};
+
+/** Times to the first token in milliseconds. */
+export interface FirstToken {
+  readonly p50: number;
+  readonly p95: number;
+}
+
+/** Clients that come when they come, whether or not earlier ones have been answered. */
+export const arrivals = async (
+  engine: Engine,
+  context: LoadContext,
+  perSecond: number,
+  seconds: number,
+  size: RequestSize,
+): Promise<Work & FirstToken> => {
+  const chance = chancesOf(`${context.seed} arrivals`);
+  const start = performance.now();
+  const sent: Promise<number>[] = [];
+  const outcomes: ChatOutcome[] = [];
+  const client = async (number: number, due: number): Promise<number> => {
+    const outcome = await chat(engine, request(context, number, size), context);
+    outcomes.push(outcome);
+    return outcome.firstAt - due;
+  };
+  const count = Math.max(1, Math.round(perSecond * seconds));
+  // As many in every round, at times that are spread like those of clients who do not know each other.
+  const gaps = range(count).map(() => -Math.log(chance()));
+  const scale = (seconds * 1000) / gaps.reduce((sum, gap) => sum + gap, 0);
+  let due = start;
+  for (const [number, gap] of gaps.entries()) {
+    due += gap * scale;
+    const wait = due - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    context.signal.throwIfAborted();
+    sent.push(client(number, due));
+  }
+  const times = await Promise.all(sent);
+  return { ...workOf(outcomes), p50: percentile(times, 0.5), p95: percentile(times, 0.95) };
+};
+
+/** Longest gap of running streams, and time to the first token of the newcomer, in milliseconds. */
+export interface Stall {
+  readonly gapMs: number;
+  readonly newcomerMs: number;
+}
+
+/** A long prompt arrives while others are being answered. */
+export const longPromptArrives = async (
+  engine: Engine,
+  context: LoadContext,
+  running: number,
+  promptTokens: number,
+  runningTokens: number,
+): Promise<Work & Stall> => {
+  const warm = 8;
+  const streams = range(running).map((client) => {
+    const begun = Promise.withResolvers<undefined>();
+    const stream = leavableChat(engine, request(context, client, { prompt: 32, tokens: runningTokens }), {
+      ...context,
+      onPiece: (pieces) => {
+        if (pieces >= warm) begun.resolve(undefined);
+      },
+    });
+    return { begun: Promise.race([begun.promise, stream.ended]), stream };
+  });
+  await Promise.all(streams.map(({ begun }) => begun));
+  const newcomer = await chat(
+    engine,
+    request(context, 'newcomer', { prompt: promptTokens, tokens: warm }),
+    context,
+  );
+  const gaps = streams.map(({ stream }) => longestGap([...stream.times, performance.now()], newcomer.sentAt));
+  for (const { stream } of streams) await stream.leave();
+  return { ...workOf([newcomer]), gapMs: Math.max(...gaps), newcomerMs: newcomer.firstAt - newcomer.sentAt };
+};
+
+/** Longest time between two pieces, of which the second came after `from`. */
+const longestGap = (times: readonly number[], from: number): number =>
+  Math.max(...times.map((at, index) => (at > from && index > 0 ? at - (times[index - 1] ?? at) : 0)));
+
+/** Times to the first token in milliseconds: of one who brings a long prompt, and of all who bring it again. */
+export interface SharedPrefix {
+  readonly coldMs: number;
+  readonly warmMs: number;
+}
+
+/** A long system prompt: one client alone, then several at once who have it in common with the first. */
+export const sharedPrefix = async (
+  engine: Engine,
+  context: LoadContext,
+  clients: number,
+  systemTokens: number,
+  size: RequestSize,
+): Promise<Work & SharedPrefix> => {
+  const system = context.prompts(`${context.seed} system`, systemTokens);
+  const ask = (client: number | string): Promise<ChatOutcome> =>
+    chat(engine, { ...request(context, client, size), system }, context);
+  const first = await ask('first');
+  const others = await Promise.all(range(clients).map(ask));
+  const wait = ({ firstAt, sentAt }: ChatOutcome): number => firstAt - sentAt;
+  return {
+    ...workOf([first, ...others]),
+    coldMs: wait(first),
+    warmMs: percentile(others.map(wait), 0.5),
+  };
+};

@@ -1,0 +1,38 @@
+import { descendantsOf } from '../../harness/cli.ts';
+import { startLocalCluster, untilServing } from '../../harness/local-cluster.ts';
+import { BenchRefused } from '../harness/bench.ts';
+import { own, pidOf } from '../harness/child-process.ts';
+import { largestOf, type Engine, type EngineSetup } from './engine.ts';
+
+export const ours = 'ours';
+
+/** One agent that is alone, as `ollamamax serve` starts it, asked by plain HTTP like the others. */
+export const startOurs = async (setup: EngineSetup): Promise<Engine> => {
+  const cluster = await startLocalCluster({
+    agents: 1,
+    models: [{ name: 'bench', source: { file: setup.file } }],
+    config: {
+      settings: { contextSize: setup.contextSize, parallel: setup.parallel, keepAliveSeconds: -1 },
+      inference: { threads: setup.threads },
+    },
+  });
+  try {
+    const [agent] = cluster.agents;
+    if (agent === undefined) throw new BenchRefused('the agent ended');
+    own(agent.process);
+    await untilServing(cluster);
+    const pid = pidOf(agent.process);
+    const processes = (): readonly number[] => [pid, ...descendantsOf(pid)];
+    return {
+      name: ours,
+      url: agent.api,
+      model: 'bench',
+      holder: () => largestOf(descendantsOf(pid)),
+      processes,
+      stop: () => cluster.stop(),
+    };
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+};
