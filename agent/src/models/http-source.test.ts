@@ -338,7 +338,7 @@ describe('a full disk', () => {
       response.writeHead(200, { 'content-length': 2 ** 49 });
       response.write('x');
     });
-    const message = expect.stringContaining(`${2 ** 49} more bytes are needed`) as string;
+    const message: unknown = expect.stringContaining(`${2 ** 49} more bytes are needed`);
     expect(await failure(download(url))).toEqual({ code: 'disk_full', message });
   });
 

@@ -248,6 +248,20 @@ describe('failures', () => {
   });
 });
 
+test('a token that cannot be shown ends its own request only', async () => {
+  const { backend, scheduler } = startedWith({ next: says('hello') });
+  const broken = ask(scheduler, 'a?', {
+    take: () => {
+      throw new Error('no such letter');
+    },
+  });
+  const sound = ask(scheduler, 'b?');
+  await expect(broken.outcome).rejects.toThrow('no such letter');
+  expect(await sound.outcome).toMatchObject({ end: 'ended' });
+  expect(sound.text()).toBe('hello');
+  expect(backend.samplers.disposed).toBe(2);
+});
+
 describe('whatever comes together', () => {
   /** The answer depends on every token before it. */
   const next = (held: readonly number[]): number => {

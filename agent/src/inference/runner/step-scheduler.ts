@@ -277,21 +277,22 @@ export class StepScheduler implements TokenScheduler {
     return this.#held[sequence]?.tokens.length ?? 0;
   }
 
+  /** What goes wrong with one request must not end the others of the step. */
   async #choose(run: Run, at: LogitIndex): Promise<void> {
-    let next: SampledToken | undefined;
     try {
-      next = await run.sampler.sample(at);
+      const next = await run.sampler.sample(at);
+      if (run.task.signal.aborted) return;
+      run.isAnswering = true;
+      if (next === undefined || next.isEnd) this.#finish(run, 'ended');
+      else if (!run.task.take(next)) this.#finish(run, 'taken');
+      else run.pending = [next.token];
     } catch (error) {
       this.#end(run, () => run.reject(error instanceof Error ? error : new Error(String(error))));
-      return;
     }
-    if (run.task.signal.aborted) return;
-    run.isAnswering = true;
-    const end = (how: StepEnd): void =>
-      this.#end(run, () => run.resolve({ end: how, cachedTokens: run.cachedTokens }));
-    if (next === undefined || next.isEnd) end('ended');
-    else if (!run.task.take(next)) end('taken');
-    else run.pending = [next.token];
+  }
+
+  #finish(run: Run, end: StepEnd): void {
+    this.#end(run, () => run.resolve({ end, cachedTokens: run.cachedTokens }));
   }
 
   /** The oldest part of a full context makes room, where that is wanted and the model allows it. */
@@ -305,7 +306,7 @@ export class StepScheduler implements TokenScheduler {
     if (place !== undefined && keepOnShift !== undefined && this.#backend.cutOut(run.sequence, keep, count)) {
       place.tokens.splice(keep, count);
       place.exact = Math.min(place.exact, keep);
-    } else this.#end(run, () => run.resolve({ end: 'full', cachedTokens: run.cachedTokens }));
+    } else this.#finish(run, 'full');
   }
 
   #end(run: Run, settle: () => void): void {
