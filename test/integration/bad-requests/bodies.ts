@@ -45,7 +45,8 @@ const missing: BadRequest[] = paths.map((path) => ({
   path,
   status: 400,
   code: 'missing_body',
-  says: 'needs a body',
+  // Clients of Ollama look for its very words.
+  says: path.startsWith('/api/v1/') || path.startsWith('/v1/') ? 'needs a body' : 'missing request body',
 }));
 
 const shapes: BadRequest[] = [
