@@ -53,6 +53,11 @@ describe('ToolCallParser', () => {
       '<tool_call>{"name":"f","arguments":"{\\"a\\":1}"}</tool_call>',
       [call('id-1', 'f', { a: 1 })],
     ],
+    [
+      'the closing mark within a text',
+      '<tool_call>{"name":"f","arguments":{"a":"x \\"</tool_call>"}}</tool_call>',
+      [call('id-1', 'f', { a: 'x "</tool_call>' })],
+    ],
     ['no arguments', '<tool_call>{"name":"now"}</tool_call>', [call('id-1', 'now', {})]],
     ['missing end', '<tool_call>\n{"name": "f", "arguments": {}}', [call('id-1', 'f', {})]],
     ['cut off', '<tool_call>\n{"name": "f", "argu', [text('<tool_call>\n{"name": "f", "argu')]],

@@ -69,7 +69,7 @@ export class ToolCallParser {
   }
 
   #takeCall(out: ToolPiece[]): boolean {
-    const at = this.#held.indexOf(toolCallClose);
+    const at = closeOf(this.#held);
     if (at < 0) {
       if (this.#held.length <= maxCallUnits) return false;
       out.push(text(toolCallOpen + this.#held));
@@ -91,6 +91,23 @@ export class ToolCallParser {
     return true;
   }
 }
+
+/** Where the call ends: a closing mark within a string of its arguments is part of that. */
+const closeOf = (source: string): number => {
+  for (let at = source.indexOf(toolCallClose); at >= 0; at = source.indexOf(toolCallClose, at + 1))
+    if (!endsInString(source.slice(0, at))) return at;
+  return -1;
+};
+
+/** Whether JSON that goes on behind this is within a string. */
+const endsInString = (json: string): boolean => {
+  let isInside = false;
+  for (let at = 0; at < json.length; at += 1) {
+    if (isInside && json.charAt(at) === '\\') at += 1;
+    else if (json.charAt(at) === '"') isInside = !isInside;
+  }
+  return isInside;
+};
 
 const text = (value: string): ToolPiece => ({ kind: 'text', text: value });
 
