@@ -14,7 +14,6 @@ import {
 } from 'node:fs';
 import { delimiter, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildNativeAddon } from './native-addon.mjs';
 import { runStep, withLock } from './step.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/[\\/]$/, '');
@@ -88,12 +87,13 @@ async function install() {
 
 /** Models run without it as well, only slower. */
 async function buildAddon() {
+  const command = { file: process.execPath, args: [join(root, 'scripts', 'build-addon.mjs')], cwd: root };
   try {
-    const result = await buildNativeAddon();
-    if ('missing' in result) process.stdout.write(`The prebuilt native addon is used: ${result.missing}.\n`);
+    const said = await runStep('Building the native addon', command);
+    if (said.startsWith('The prebuilt')) process.stdout.write(said);
   } catch (error) {
     const [reason] = String(error instanceof Error ? error.message : error).split('\n');
-    process.stdout.write(`The prebuilt native addon is used, our own one could not be built: ${reason}\n`);
+    process.stdout.write(`  it could not be built, so the prebuilt one is used: ${reason}\n`);
   }
 }
 
