@@ -41,6 +41,12 @@ describe('a batch', () => {
     expect(sizes([answering(1), turn(0, 200)])).toEqual({ 0: '8', 1: '1!' });
   });
 
+  test('holds more of them where more wait for their first token than for their next one', () => {
+    const reading = [1, 2, 3, 4].map((sequence) => turn(sequence, 20));
+    expect(sizes([answering(0), ...reading])).toEqual({ 0: '1!', 1: '20!', 2: '12' });
+    expect(sizes([answering(0), answering(5), ...reading])).toEqual({ 0: '1!', 1: '16', 5: '1!' });
+  });
+
   test('asks for what follows only behind a whole prompt', () => {
     expect(sizes([turn(0, 5), turn(1, 8)], { batchSize: 10 })).toEqual({ 0: '5!', 1: '5' });
   });

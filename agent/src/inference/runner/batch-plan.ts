@@ -46,14 +46,19 @@ export const planBatch = (
   { batchSize, promptBudget, contextSize, needsAdjacent }: BatchLimits,
 ): BatchPlan => {
   const answering = turns.filter(({ isAnswering }) => isAnswering);
-  let left = answering.length > 0 ? Math.min(promptBudget, batchSize - answering.length) : batchSize;
+  const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
+  // Where more wait for their first token than for their next one, to be done with prompts is what most wait for.
+  const backlog = Math.max(1, reading.length / Math.max(1, answering.length));
+  let left =
+    answering.length > 0
+      ? Math.min(Math.floor(promptBudget * backlog), batchSize - answering.length)
+      : batchSize;
   const parts = answering.map(({ sequence, held, pending }): BatchPart => ({
     sequence,
     position: held,
     tokens: pending,
     wantsNext: true,
   }));
-  const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
   for (const { sequence, held, pending } of reading) {
     if (left <= 0) break;
     const tokens = pending.slice(0, left);
