@@ -31,6 +31,8 @@ export interface LettersOptions {
   readonly next: (held: readonly number[]) => number;
   /** Called before each batch. */
   readonly onDecode?: (parts: readonly BatchPart[]) => void | Promise<void>;
+  /** Called when one has been computed, before that is known. */
+  readonly onDecoded?: (parts: readonly BatchPart[]) => void;
 }
 
 /**
@@ -69,6 +71,7 @@ export class LettersBackend implements StepBackend {
       await this.#options.onDecode?.(parts);
       await new Promise((resolve) => setImmediate(resolve));
       this.#compute(parts);
+      this.#options.onDecoded?.(parts);
     } finally {
       this.#isDecoding = false;
     }

@@ -231,6 +231,29 @@ describe('failures', () => {
     expect(later.text()).toBe('hello');
   });
 
+  test('a batch that fails leaves nothing behind in the sequences that only closed its gaps', async () => {
+    let fails = false;
+    const { backend, scheduler } = startedWith({
+      next: says('0'.repeat(20)),
+      needsAdjacent: true,
+      sequences: 3,
+      onDecoded: (parts) => {
+        if (fails && parts.some(({ wantsNext }) => !wantsNext)) throw new Error('out of memory');
+      },
+    });
+    const answers = ['a?', 'b?', 'c?'].map((prompt) => ask(scheduler, prompt));
+    await untilTrue(() => answers.every(({ text }) => text().length > 2));
+    fails = true;
+    answers[1]?.abort.abort(new Error('left'));
+    const outcomes = await Promise.allSettled(answers.map(({ outcome }) => outcome));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected', 'rejected']);
+    fails = false;
+    const middle = [...(backend.held[1] ?? [])];
+    expect(textOf(middle)).toMatch(/^b\?0+$/);
+    const again = ask(scheduler, textOf(middle));
+    expect(await again.outcome).toMatchObject({ end: 'ended', cachedTokens: middle.length - 1 });
+  });
+
   test('a sampler that fails ends its own request only', async () => {
     const { backend, scheduler } = startedWith({ next: says('hello') });
     const create = backend.createSampler.bind(backend);

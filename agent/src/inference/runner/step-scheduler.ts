@@ -247,10 +247,15 @@ export class StepScheduler implements TokenScheduler {
       needsAdjacent: this.#backend.needsAdjacent,
     });
     const begin = performance.now();
-    const logits = await this.#backend.decode(parts);
+    let logits: readonly (LogitIndex | undefined)[];
+    try {
+      logits = await this.#backend.decode(parts);
+    } finally {
+      // Also when it failed: what became of them is not known then.
+      for (const place of this.#held) place.isCopyPending = false;
+      for (const { sequence, held } of fillers) this.#dropFiller(sequence, held);
+    }
     const ms = performance.now() - begin;
-    for (const place of this.#held) place.isCopyPending = false;
-    for (const { sequence, held } of fillers) this.#dropFiller(sequence, held);
     const chosen: Promise<void>[] = [];
     let promptTokens = 0;
     for (const [index, { sequence, tokens }] of parts.entries()) {
