@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { TemplateRenderer } from './chat-template.ts';
 import { Credit } from './credit.ts';
 import { runJob } from './generation.ts';
-import { endToken, LettersBackend, plainSampling } from './letters-backend.fixture.ts';
+import { greedySampling } from './greedy-sampling.ts';
+import { endToken, LettersBackend } from './letters-backend.fixture.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { Job, JobEvent } from './protocol.ts';
 import { StepScheduler } from './step-scheduler.ts';
@@ -43,7 +44,7 @@ const lettersModel = (answer: string): { model: LoadedModel; backend: LettersBac
 
 const job = (overrides: Partial<Job> = {}): Job => ({
   input: { kind: 'raw', prompt },
-  sampling: plainSampling,
+  sampling: greedySampling,
   grammar: undefined,
   endsWithJson: false,
   truncate: false,
@@ -266,7 +267,7 @@ describe('a prompt that is too long', () => {
         truncate: true,
         keepOnShift: 5,
         wantsContext: true,
-        sampling: { ...plainSampling, maxTokens: 1 },
+        sampling: { ...greedySampling, maxTokens: 1 },
       }),
     );
     await finished;

@@ -1,25 +1,7 @@
 import type { BatchPart, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
-import type { ResolvedSampling } from './protocol.ts';
 
 /** Ends an answer. */
 export const endToken = 0;
-
-export const plainSampling: ResolvedSampling = {
-  temperature: 0,
-  topK: 1,
-  topP: 1,
-  minP: 0,
-  typicalP: 1,
-  seed: 0,
-  repeatPenalty: 1,
-  repeatLastN: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: {},
-  stop: [],
-  maxTokens: undefined,
-  topLogprobs: undefined,
-};
 
 export interface LettersOptions {
   readonly sequences?: number;

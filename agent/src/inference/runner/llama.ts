@@ -20,9 +20,10 @@ import {
   type RawSampler,
 } from './llama-backend.ts';
 import { createEmbedder } from './llama-embeddings.ts';
+import { greedySampling } from './greedy-sampling.ts';
 import type { InfillTokens, LoadedModel } from './loaded-model.ts';
 import { findNativeBuild, openNativeLlama } from './native-build.ts';
-import type { LoadSpec, ResolvedSampling } from './protocol.ts';
+import type { LoadSpec } from './protocol.ts';
 import { PublicScheduler } from './public-scheduler.ts';
 import type { Grammar, TokenSampling } from './step-backend.ts';
 import { StepScheduler, type TokenScheduler } from './step-scheduler.ts';
@@ -171,11 +172,12 @@ const schedulerOf = async (
       batchSize: context.batchSize,
       canShift: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
       newSampler: () => new Sampler(nativeModel),
-      grammarState: (grammar) => evaluationState(model, grammar),
+      grammarState: (grammar) =>
+        (evaluationOf(model, grammar) as unknown as { readonly _state: unknown })._state,
       isEnd,
     });
     const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
-    await checkRawContext(raw, backend, { settings: greedy, grammar: undefined, prompt: [] }, token);
+    await checkRawContext(raw, backend, { settings: greedySampling, grammar: undefined, prompt: [] }, token);
     return new StepScheduler(backend);
   } catch (error) {
     log('warn', `Requests are computed one by one, by the public API of node-llama-cpp: ${String(error)}`);
@@ -188,27 +190,8 @@ const schedulerOf = async (
   }
 };
 
-const evaluationState = (model: LlamaModel, grammar: Grammar): unknown => {
-  const state = new LlamaGrammarEvaluationState({ model, grammar: grammar as unknown as LlamaGrammar });
-  return (state as unknown as { readonly _state: unknown })._state;
-};
-
-const greedy: ResolvedSampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  typicalP: 1,
-  seed: 0,
-  repeatPenalty: 1,
-  repeatLastN: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: {},
-  stop: [],
-  maxTokens: undefined,
-  topLogprobs: undefined,
-};
+const evaluationOf = (model: LlamaModel, grammar: Grammar): LlamaGrammarEvaluationState =>
+  new LlamaGrammarEvaluationState({ model, grammar: grammar as unknown as LlamaGrammar });
 
 const evaluateOptions = (
   model: LlamaModel,
@@ -227,10 +210,7 @@ const evaluateOptions = (
     ...(grammar === undefined
       ? {}
       : {
-          grammarEvaluationState: new LlamaGrammarEvaluationState({
-            model,
-            grammar: grammar as unknown as LlamaGrammar,
-          }),
+          grammarEvaluationState: evaluationOf(model, grammar),
         }),
     ...(lookBack === 0
       ? {}

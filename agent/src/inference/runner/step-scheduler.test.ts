@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { seeded } from '../../raft/codec/random-messages.fixture.ts';
+import { greedySampling } from './greedy-sampling.ts';
 import {
   digest,
   endToken,
   LettersBackend,
   lettersOf,
-  plainSampling,
   says,
   textOf,
   type LettersOptions,
@@ -25,7 +25,7 @@ const ask = (scheduler: StepScheduler, prompt: string, overrides: Partial<StepTa
   const outcome = scheduler.run({
     prompt: tokens,
     tenant: '',
-    sampling: { settings: plainSampling, grammar: undefined, prompt: tokens },
+    sampling: { settings: greedySampling, grammar: undefined, prompt: tokens },
     signal: abort.signal,
     keepOnShift: undefined,
     isReady: () => true,
