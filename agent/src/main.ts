@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { createLogger } from '@ollamamax/common';
 import { toWireError, type WireError } from '@ollamamax/api';
 import { createAgent, type AgentAddresses } from './agent.ts';
@@ -72,6 +73,8 @@ const main = async (): Promise<void> => {
 
   const addresses = await agent.start();
   tell({ type: 'ready', id: agent.id, ...addresses });
+  // Node writes its cache of compiled sources at a clean exit only: one that is killed would help no later start.
+  flushCompileCache();
 };
 
 main().catch(fail);

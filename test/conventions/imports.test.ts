@@ -46,6 +46,16 @@ function sharedLibraries({ modules }: ICruiseResult): string[] {
     .map(([key, files]) => `${key} in ${[...files].sort().join(', ')}`);
 }
 
+/** What a file makes Node load: what it imports, and what that imports, but for types alone. */
+function loadedBy({ modules }: ICruiseResult, file: string): string[] {
+  const bySource = new Map(modules.map((module) => [module.source, module]));
+  const loaded = new Set([file]);
+  for (const source of loaded)
+    for (const { resolved, dependencyTypes } of bySource.get(source)?.dependencies ?? [])
+      if (!dependencyTypes.includes('type-only')) loaded.add(resolved);
+  return [...loaded];
+}
+
 function violations({ summary }: ICruiseResult): string[] {
   return summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
 }
@@ -63,6 +73,12 @@ describe('imports of the tree', () => {
 
   test('have one importing file per library and workspace', () => {
     expect(sharedLibraries(result)).toEqual([]);
+  });
+
+  test('keep the thread of the log small: an idle agent has it too', () => {
+    const loaded = loadedBy(result, 'agent/src/catalog/thread/raft-worker.ts');
+    expect(loaded.length).toBeGreaterThan(50);
+    expect(loaded.filter((source) => /node_modules|^(api|common)\/src\/index\.ts$/.test(source))).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@ import { ApiError, type CatalogBackup } from '@ollamamax/api';
 import { commandsFor } from './backup.ts';
 import { checkDesiredState } from './desired-state-check.ts';
 import { emptyCatalog } from './state/catalog-state.ts';
-import { encodeCommand, UnknownCommandError } from './state/command.ts';
+import { UnknownCommandError } from './state/decode-command.ts';
+import { encodeCommand } from './state/encode-command.ts';
 
 /**
  * Finds what a schema cannot say and a command of the restore would be refused for: half of a backup is none.

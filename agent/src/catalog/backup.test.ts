@@ -10,7 +10,8 @@ import { checkBackup } from './backup-check.ts';
 import { backupOf, commandsFor } from './backup.ts';
 import { applyCommand } from './state/apply-command.ts';
 import { catalogLimits, emptyCatalog, featureLevel, type CatalogState } from './state/catalog-state.ts';
-import { decodeCommand, encodeCommand } from './state/command.ts';
+import { decodeCommand } from './state/decode-command.ts';
+import { encodeCommand } from './state/encode-command.ts';
 
 const passwordHash = '$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA';
 

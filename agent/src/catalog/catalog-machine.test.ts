@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { CatalogCommand, CatalogOperation, DesiredState, ModelSpec } from '@ollamamax/api';
 import { CatalogMachine, type CatalogChange } from './catalog-machine.ts';
 import { catalogLimits, featureLevel, type Answer } from './state/catalog-state.ts';
-import { decodeCommand, encodeCommand, UnknownCommandError } from './state/command.ts';
+import { decodeCommand, UnknownCommandError } from './state/decode-command.ts';
+import { encodeCommand } from './state/encode-command.ts';
 import { CatalogSnapshotError, decodeCatalog } from './state/snapshot.ts';
 
 const hash = '$argon2id$v=19$m=65536,t=3,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA';

@@ -2,7 +2,7 @@ import type { ConfState, Index, NodeId } from '../raft/core/types.ts';
 import type { StateMachine } from '../raft/node/state-machine.ts';
 import { applyCommand, applyMembers } from './state/apply-command.ts';
 import { emptyCatalog, type Answer, type CatalogPart, type CatalogState } from './state/catalog-state.ts';
-import { decodeCommand } from './state/command.ts';
+import { decodeCommand } from './state/decode-command.ts';
 import { decodeCatalog, encodeCatalog } from './state/snapshot.ts';
 
 /** A part of the catalogue is another one as of an entry; `all` after a snapshot took its place. */

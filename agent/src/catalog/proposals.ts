@@ -1,7 +1,7 @@
 import { ApiError, type CatalogOperation } from '@ollamamax/api';
 import { backoffDelay, sleep } from '@ollamamax/common';
 import type { Answer } from './state/catalog-state.ts';
-import { encodeCommand } from './state/command.ts';
+import { encodeCommand } from './state/encode-command.ts';
 import type { RaftThread } from './thread/raft-thread.ts';
 
 /** A client that waits 4 s gets an answer of ours, not its own time-out. */

@@ -1,4 +1,4 @@
-import { agentIdentity, operatorIdentity } from '@ollamamax/api';
+import { agentIdentity, operatorIdentity } from '@ollamamax/api/names';
 
 /** Who is at the other end of an internal connection, as its certificate says. */
 export type InternalIdentity =

@@ -21,12 +21,6 @@ const address = Type.String({
   description: 'host:port of its Raft transport; IPv6 in brackets.',
 });
 
-/** Voters for so many members: an even number, and two, would bear no more losses than one less. */
-export const votersFor = (members: number): number => {
-  if (members < 3) return 1;
-  return members < 5 ? 3 : 5;
-};
-
 /** One member as the leader knows it. */
 export const ConsensusMember = Type.Object({
   agent: Type.String(),

@@ -10,7 +10,7 @@ import {
 } from '@ollamamax/common';
 import { foldersOf, identityOn } from '../../../agent/src/catalog/offline/stopped-member.ts';
 import { peerOf } from '../../../agent/src/catalog/peer-of.ts';
-import { encodeCommand } from '../../../agent/src/catalog/state/command.ts';
+import { encodeCommand } from '../../../agent/src/catalog/state/encode-command.ts';
 import { RaftThread } from '../../../agent/src/catalog/thread/raft-thread.ts';
 import type { EntryType } from '../../../agent/src/raft/core/types.ts';
 import { newIncarnation, type MemberIdentity } from '../../../agent/src/raft/node/identity-file.ts';

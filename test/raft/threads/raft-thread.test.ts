@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { agentIdentity, type ApiError, type CatalogOperation } from '@ollamamax/api';
 import { createCertificateAuthority, createLogger, issueCertificate } from '@ollamamax/common';
-import { encodeCommand } from '../../../agent/src/catalog/state/command.ts';
+import { encodeCommand } from '../../../agent/src/catalog/state/encode-command.ts';
 import { RaftThread } from '../../../agent/src/catalog/thread/raft-thread.ts';
 import type { ThreadOptions } from '../../../agent/src/catalog/thread/protocol.ts';
 import {

@@ -7,7 +7,7 @@ import { wrapRequest } from '../../raft/node/request-id.ts';
 import { OfflineLog } from '../../raft/offline/offline-log.ts';
 import { SimDisk } from '../../raft/storage/sim-disk.fixture.ts';
 import { directory, identity, openedWal, work } from '../../raft/storage/wal-model.fixture.ts';
-import { encodeCommand } from '../state/command.ts';
+import { encodeCommand } from '../state/encode-command.ts';
 import { catalogAt } from './replay.ts';
 
 const genesis = { voters: [1], outgoing: [], learners: [], learnersNext: [], autoLeave: false };

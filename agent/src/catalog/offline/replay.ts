@@ -14,7 +14,7 @@ import { StorageError } from '../../raft/storage/storage-error.ts';
 import type { Vfs } from '../../raft/storage/vfs.ts';
 import { CatalogMachine } from '../catalog-machine.ts';
 import type { CatalogState } from '../state/catalog-state.ts';
-import { decodeCommand, UnknownCommandError } from '../state/command.ts';
+import { decodeCommand, UnknownCommandError } from '../state/decode-command.ts';
 import { CatalogSnapshotError, decodeCatalog } from '../state/snapshot.ts';
 
 /** What the entries up to one of them add up to. */

@@ -1,10 +1,5 @@
-import {
-  canonicalModelName,
-  type CatalogCommand,
-  type CatalogOperation,
-  type DesiredState,
-  type ModelSpec,
-} from '@ollamamax/api';
+import type { CatalogCommand, CatalogOperation, DesiredState, ModelSpec } from '@ollamamax/api';
+import { canonicalModelName } from '@ollamamax/api/model-name';
 import { done, own, refused, without, type Applied } from './applied.ts';
 import {
   catalogLimits,
@@ -14,7 +9,7 @@ import {
   type ModelVersion,
   type Session,
 } from './catalog-state.ts';
-import { UnknownCommandError } from './command.ts';
+import { UnknownCommandError } from './decode-command.ts';
 import { putOwnModel, removeOwnModel } from './own-models.ts';
 
 const sameBytes = (version: ModelVersion, { source, sha256 }: ModelSpec): boolean =>

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { CatalogOperation, ModelSpec, OwnModel } from '@ollamamax/api';
 import { CatalogMachine, type CatalogChange } from '../catalog-machine.ts';
 import { catalogLimits, ownModelsLevel, type Answer, type CatalogState } from './catalog-state.ts';
-import { encodeCommand, UnknownCommandError } from './command.ts';
+import { UnknownCommandError } from './decode-command.ts';
+import { encodeCommand } from './encode-command.ts';
 
 const config = { voters: [1], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
 

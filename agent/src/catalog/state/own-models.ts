@@ -1,4 +1,5 @@
-import { canonicalModelName, type CatalogOperation, type DesiredState } from '@ollamamax/api';
+import type { CatalogOperation, DesiredState } from '@ollamamax/api';
+import { canonicalModelName } from '@ollamamax/api/model-name';
 import { done, own, refused, without, type Applied } from './applied.ts';
 import { catalogLimits, ownModelsLevel, type CatalogState } from './catalog-state.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ApiError } from '@ollamamax/api';
-import { syncDirectory } from '@ollamamax/common';
+import { ApiError } from '@ollamamax/api/errors';
+import { syncDirectory } from '@ollamamax/common/atomic-file';
 import { writeIdentityFile } from '../../raft/node/identity-file.ts';
 import { SnapshotShelf } from '../../raft/node/snapshot-shelf.ts';
 import { nodeVfs } from '../../raft/storage/node-vfs.ts';

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { RunnerFailure } from './failure.ts';
 import type { RenderReply, RenderRequest } from './render-worker.ts';
@@ -6,6 +8,12 @@ const maxRenderedUnits = 50 * 1024 * 1024;
 
 /** How long a fresh thread may take until it has begun with its first template. */
 const startTimeoutMs = 30_000;
+
+/** Nothing of the environment is for templates; where Node keeps compiled sources saves the thread 20 MB. */
+const cacheOnly = (): Record<string, string> => {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
+};
 
 /** Renders templates in a worker thread, one at a time, each with a deadline and a bound on memory. */
 export class TemplateRenderer {
@@ -64,7 +72,7 @@ export class TemplateRenderer {
 
   #start(): Worker {
     const worker = new Worker(new URL('./render-worker.ts', import.meta.url), {
-      env: {},
+      env: cacheOnly(),
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
     });
     worker.unref();

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { TemplateRenderer } from './chat-template.ts';
 import { Credit } from './credit.ts';
 import { RunnerFailure } from './failure.ts';
@@ -32,6 +33,8 @@ const load = async (spec: LoadSpec): Promise<void> => {
   try {
     loaded = await loadModel(spec, (level, message) => process.stderr.write(`${level}: ${message}\n`));
     send({ type: 'loaded', residentBytes: process.memoryUsage.rss() });
+    // Node writes its cache of compiled sources at a clean exit only, and a runner may never have one.
+    flushCompileCache();
   } catch (error) {
     send({
       type: 'load_failed',

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { Template } from '@huggingface/jinja';
 import { parentPort } from 'node:worker_threads';
 
@@ -38,6 +39,9 @@ const render = (request: RenderRequest): RenderReply => {
     return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
   }
 };
+
+// It is ended from outside, which writes nothing.
+flushCompileCache();
 
 const port = parentPort;
 port?.on('message', (request: RenderRequest) => {

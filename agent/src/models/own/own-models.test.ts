@@ -7,7 +7,7 @@ import type { CatalogOperation, InferenceRequest, ModelSpec, OwnModel } from '@o
 import { silentLogger } from '@ollamamax/common';
 import { CatalogMachine } from '../../catalog/catalog-machine.ts';
 import { ownModelsLevel, type CatalogState } from '../../catalog/state/catalog-state.ts';
-import { encodeCommand } from '../../catalog/state/command.ts';
+import { encodeCommand } from '../../catalog/state/encode-command.ts';
 import { eventually, tiny, tinyDigest } from '../model-store.fixture.ts';
 import { BlobStore } from './blob-store.ts';
 import { configType, layerTypes } from './layer-types.ts';

@@ -1,4 +1,4 @@
-import { votersFor } from '@ollamamax/api';
+import { votersFor } from '@ollamamax/api/voters';
 import type { ConfigChange, SingleChange } from '../core/config-change/change.ts';
 import type { ConfState, Index, NodeId } from '../core/types.ts';
 

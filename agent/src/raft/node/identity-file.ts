@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ApiError } from '@ollamamax/api';
-import { writeFileAtomic } from '@ollamamax/common';
+import { ApiError } from '@ollamamax/api/errors';
+import { writeFileAtomic } from '@ollamamax/common/atomic-file';
 import type { NodeId } from '../core/types.ts';
 
 /** Who this member is, for as long as its disk lives. */

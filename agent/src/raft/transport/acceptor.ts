@@ -1,7 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { ApiError } from '@ollamamax/api';
-import { peerIdentity, secureContextOptions, type Logger, type TlsMaterial } from '@ollamamax/common';
+import { ApiError } from '@ollamamax/api/errors';
+import type { Logger } from '@ollamamax/common';
+import { peerIdentity, secureContextOptions, type TlsMaterial } from '@ollamamax/common/tls';
 import type { Socket } from 'node:net';
 import { readIdentity } from '../../internal-api/identity.ts';
 import { decodeMessage } from '../codec/message-codec.ts';

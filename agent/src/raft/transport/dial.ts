@@ -1,5 +1,5 @@
 import { connect, type SecureContext } from 'node:tls';
-import { expectIdentity } from '@ollamamax/common';
+import { expectIdentity } from '@ollamamax/common/tls';
 import { readIdentity } from '../../internal-api/identity.ts';
 import { FrameError } from '../codec/frame-error.ts';
 import type { FrameKind } from '../codec/frame.ts';

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
-import { backoffDelay, type Logger } from '@ollamamax/common';
+import type { Logger } from '@ollamamax/common';
+import { backoffDelay } from '@ollamamax/common/backoff';
 import { encodeMessageFrames } from '../codec/frame.ts';
 import { maxMessageBytes, messageSize } from '../codec/message-codec.ts';
 import type { Refusal } from '../codec/hello-codec.ts';

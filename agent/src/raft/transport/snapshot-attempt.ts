@@ -1,4 +1,4 @@
-import { sleep } from '@ollamamax/common';
+import { sleep } from '@ollamamax/common/backoff';
 import { FrameError } from '../codec/frame-error.ts';
 import { maxChunkBytes, type FrameKind } from '../codec/frame.ts';
 import {

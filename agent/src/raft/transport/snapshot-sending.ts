@@ -1,4 +1,5 @@
-import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
+import type { Logger } from '@ollamamax/common';
+import { backoffDelay, sleep } from '@ollamamax/common/backoff';
 import type { SnapshotMeta } from '../codec/snapshot-codec.ts';
 import type { NodeId } from '../core/types.ts';
 import { dial, type Dialer } from './dial.ts';

@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { secureContextOptions, sleep, type Logger, type TlsMaterial } from '@ollamamax/common';
+import type { Logger } from '@ollamamax/common';
+import { sleep } from '@ollamamax/common/backoff';
+import { secureContextOptions, type TlsMaterial } from '@ollamamax/common/tls';
 import type { Refusal } from '../codec/hello-codec.ts';
 import type { SnapshotMeta } from '../codec/snapshot-codec.ts';
 import type { Message } from '../core/message.ts';

@@ -5,6 +5,7 @@ import {
   describeProblems,
   type CatalogCommand,
 } from '@ollamamax/api';
+import { UnknownCommandError } from './decode-command.ts';
 
 // One for each kind: which of them a command is meant to be decides what is wrong with it.
 const validators = new Map(
@@ -12,12 +13,6 @@ const validators = new Map(
 );
 const validateSession = compileValidator(CatalogSession);
 
-/** A command that this version does not understand: applying it otherwise than others would split the members. */
-export class UnknownCommandError extends Error {
-  override readonly name = 'UnknownCommandError';
-}
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
 const encoder = new TextEncoder();
 
 /**
@@ -32,19 +27,4 @@ export const encodeCommand = ({ format, session, operation }: CatalogCommand): U
   if (!checked.ok || problems.length > 0)
     throw new UnknownCommandError(`a command ${operation.op} is not valid: ${describeProblems(problems)}`);
   return encoder.encode(JSON.stringify({ format, session, operation: checked.value }));
-};
-
-/** @throws UnknownCommandError */
-export const decodeCommand = (bytes: Uint8Array): CatalogCommand => {
-  let value: Partial<CatalogCommand> | null;
-  try {
-    value = JSON.parse(decoder.decode(bytes)) as Partial<CatalogCommand> | null;
-  } catch (error) {
-    throw new UnknownCommandError('a command in the log is not JSON', { cause: error });
-  }
-  if (value?.format !== 1 || !validators.has(String(value.operation?.op)))
-    throw new UnknownCommandError(
-      `a command in the log (${String(value?.operation?.op)}) is of a version that this one does not know`,
-    );
-  return value as CatalogCommand;
 };
