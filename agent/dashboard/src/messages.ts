@@ -221,6 +221,9 @@ export const messages = {
     broken: 'The connection broke before the answer was complete.',
     brokenAction: 'Send the message again; another agent will take it.',
     log: 'Conversation',
-    duration: (ms: number) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : formatDuration(ms)),
+    duration: (ms: number) => {
+      if (ms < 1000) return `${Math.ceil(ms)} ms`;
+      return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : formatDuration(ms);
+    },
   },
 } as const;

@@ -8,6 +8,7 @@ const nobody = (peerId: string): ApiError =>
 export const noPeers: Peers & AskPeers = {
   list: () => [],
   onChange: () => () => undefined,
+  lookAgain: () => Promise.resolve(),
   run: (peerId) => {
     throw nobody(peerId);
   },

@@ -24,6 +24,8 @@ export interface Peer {
 export interface Peers {
   list(): readonly Peer[];
   onChange(listener: () => void): () => void;
+  /** Asks a peer for its status now, ahead of the next poll; one that does not answer is as after any missed poll. */
+  lookAgain(peerId: string): Promise<void>;
   /**
    * Runs a request on a peer. Yields its events; throws ApiError: the peer's own error, or agent_unreachable when
    * the connection cannot be made or breaks. Aborting the signal closes the connection, which cancels the work there.

@@ -323,6 +323,10 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    lookAgain: async (peerId) => {
+      const entry = members.byId().get(peerId);
+      if (entry !== undefined) await poll(entry);
+    },
     renew: (material) => {
       secureContext = createSecureContext(secureContextOptions(material));
     },

@@ -103,6 +103,7 @@ const newCluster = (setup: {
     },
     admit: () => Promise.reject(new ApiError('not_a_member')),
     leave: () => Promise.reject(new ApiError('not_a_member')),
+    lookAgain: async (id) => void asked.push(`look at ${id}`),
     admitAt: () => Promise.reject(new ApiError('not_a_member')),
   };
   const engine: InferenceEngine = {
@@ -327,7 +328,7 @@ describe('unload', () => {
       statuses: { b: withModel('b') },
     });
     expect(await collect(dispatcher.run(unload, never))).toMatchObject([{ type: 'done', reason: 'unload' }]);
-    expect([...asked].sort()).toEqual(['a', 'b', 'self unload']);
+    expect([...asked].sort()).toEqual(['a', 'b', 'look at a', 'look at b', 'self unload']);
   });
 
   test('is done when an agent is gone, and not done when one refuses', async () => {

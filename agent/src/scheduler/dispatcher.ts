@@ -173,6 +173,8 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     const lastOf = async (holder: string): Promise<InferenceEvent | undefined> => {
       let last: InferenceEvent | undefined;
       for await (const event of runOn(holder, request, signal)) last = event;
+      // Who asks next what is in memory is not told what was there before.
+      if (holder !== selfId) await peers.lookAgain(holder);
       return last;
     };
     const results = await Promise.allSettled(holders.map((holder) => lastOf(holder.id)));
