@@ -5,6 +5,10 @@
 # BASE_IMAGE brings Node 24 with its npm in the usual place beside it, and glibc with libstdc++. Nothing here runs
 # a shell, so that it may be as bare as that.
 ARG BASE_IMAGE=node:24-bookworm-slim
+# BUILD_IMAGE has Node, g++ and git besides, of the same distribution. It compiles our own build of the engine's addon
+# (agent/native); with one that cannot, such as BASE_IMAGE itself, the agent uses the addon of the package, which is
+# slower. Nothing of it is in the result but that file.
+ARG BUILD_IMAGE=node:24-bookworm
 
 # What npm needs to know of all workspaces.
 FROM ${BASE_IMAGE} AS manifests
@@ -17,7 +21,7 @@ COPY operator/package.json operator/
 COPY agent/package.json agent/
 COPY agent/dashboard/package.json agent/dashboard/
 COPY test/package.json test/
-COPY scripts/docker-install.mjs scripts/
+COPY scripts/docker-install.mjs scripts/docker-prune.mjs scripts/
 
 FROM manifests AS operator-modules
 RUN ["node", "scripts/docker-install.mjs", "--omit=dev", "--omit=peer", \
@@ -56,9 +60,20 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "/app/operator/src/main.ts"]
 
-FROM manifests AS modules
-RUN ["node", "scripts/docker-install.mjs", "--omit=dev", "--omit=peer", \
+FROM manifests AS packages
+RUN ["node", "scripts/docker-install.mjs", "--whole", "--omit=dev", "--omit=peer", \
      "--workspace=api", "--workspace=common", "--workspace=agent"]
+
+FROM ${BUILD_IMAGE} AS addon
+WORKDIR /app
+COPY --from=packages /app/ ./
+COPY agent/native/ agent/native/
+COPY scripts/build-addon.mjs scripts/native-addon.mjs scripts/program.mjs scripts/step.mjs scripts/
+ENV XDG_CACHE_HOME=/tmp
+RUN ["node", "scripts/build-addon.mjs"]
+
+FROM packages AS modules
+RUN ["node", "scripts/docker-prune.mjs"]
 
 FROM manifests AS dashboard
 RUN ["node", "scripts/docker-install.mjs", "--workspace=agent/dashboard", "--workspace=api"]
@@ -72,6 +87,7 @@ FROM ${BASE_IMAGE} AS agent
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=modules /app/ ./
+COPY --from=addon /app/agent/native/ agent/native/
 COPY api/src/ api/src/
 COPY common/src/ common/src/
 COPY agent/src/ agent/src/

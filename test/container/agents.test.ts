@@ -12,6 +12,7 @@ import { AgentApi } from './agent-api.ts';
 import { AgentContainer } from './agent-container.ts';
 import { writeClusterSettings } from './cluster-settings.ts';
 import { docker, ensureDocker } from './docker.ts';
+import { canCompile } from './base-image.ts';
 import { buildAgentImage } from './image.ts';
 
 const ids = ['agent-0', 'agent-1', 'agent-2'];
@@ -89,6 +90,19 @@ describe('the image', () => {
     });
     const baseSize = Number(await docker(['image', 'inspect', '--format={{.Size}}', base]));
     expect(facts.Size - baseSize).toBeLessThan(100_000_000);
+  });
+
+  test('has our own build of the addon, and it loads', async () => {
+    const script = `
+      import { findNativeBuild, openNativeLlama } from '/app/agent/src/inference/runner/native-build.ts';
+      const build = findNativeBuild((reason) => console.log(reason));
+      if (build !== undefined) {
+        const llama = await openNativeLlama(build, { maxThreads: 1, logger: () => undefined });
+        await llama.dispose();
+        console.log('loaded');
+      }`;
+    const { output } = await agents[0]!.exec(['node', '--input-type=module', '--eval', script]);
+    expect(output.trim()).toMatch(canCompile() ? /^loaded$/ : /there is no own build/);
   });
 
   test('refuses to listen on all addresses without authentication', async () => {
