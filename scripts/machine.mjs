@@ -3,15 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { startDocker } from './docker.mjs';
 import { helmCommand } from './helm.mjs';
 import { controlPlaneTool, kubernetesTool } from './kubernetes-programs.mjs';
+import { llamaServer } from './llama-server.mjs';
 import { buildNativeAddon } from './native-addon.mjs';
 import { ollamaCommand } from './ollama-cli.mjs';
 import { findProgram } from './program.mjs';
-import { pythonClients } from './python-clients.mjs';
+import { pythonClients, schemathesisTool } from './python-clients.mjs';
 
 /**
  * @typedef {{ env: Record<string, string>, stop?: () => Promise<void> }} Tool what a suite is given to find it
  * @typedef {{ missing: string }} Missing
- * @typedef {'chromium' | 'go' | 'python' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes' | 'nativeAddon'} ToolName
+ * @typedef {'chromium' | 'go' | 'python' | 'schemathesis' | 'ollama' | 'docker' | 'helm' | 'controlPlane' | 'kubernetes' | 'nativeAddon' | 'llamaServer'} ToolName
  */
 
 /** @type {Promise<Tool | Missing> | undefined} */
@@ -38,11 +39,13 @@ export const tools = {
   chromium: async () => findChromium(),
   go: async () => findGo(),
   python: pythonClients,
+  schemathesis: schemathesisTool,
   ollama: ollamaCommand,
   docker,
   helm: helmCommand,
   controlPlane: controlPlaneTool,
   kubernetes: nodesAndImages,
+  llamaServer: async () => llamaServer(),
   nativeAddon: async () => {
     const result = await buildNativeAddon();
     return 'missing' in result ? { missing: result.missing } : { env: {} };

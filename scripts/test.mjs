@@ -20,8 +20,11 @@ import { killGroup, runSuite } from './suite.mjs';
 const python = '/test/clients/python';
 const command = '/test/clients/command';
 const oracle = '/test/contract/ollama-oracle';
+const llamaServer = '/test/contract/llama-server-oracle';
+const schemathesis = '/test/contract/schemathesis';
 const controlPlane = '/test/cluster/kubernetes/';
 const nativeAddon = '/agent/src/inference/runner/native-addon';
+const vision = '/test/integration/vision/';
 const raftProcesses = '/test/raft/processes/';
 /** @type {Suite[]} */
 const suites = [
@@ -30,9 +33,24 @@ const suites = [
   { name: 'conventions', project: 'conventions' },
   { name: 'raft', project: 'raft', without: raftProcesses },
   { name: 'raft, judged by Porcupine', project: 'raft', only: raftProcesses, needs: 'go', serial: true },
-  { name: 'contract', project: 'contract', without: oracle },
+  { name: 'contract', project: 'contract', without: `${oracle}|${llamaServer}|${schemathesis}` },
   { name: 'contract, beside Ollama', project: 'contract', only: oracle, needs: 'ollama' },
-  { name: 'integration', project: 'integration', serial: true },
+  { name: 'contract, beside llama-server', project: 'contract', only: llamaServer, needs: 'llamaServer' },
+  {
+    name: 'contract, every route fuzzed',
+    project: 'contract',
+    only: schemathesis,
+    needs: 'schemathesis',
+    serial: true,
+  },
+  { name: 'integration', project: 'integration', without: vision, serial: true },
+  {
+    name: 'integration, llama-server',
+    project: 'integration',
+    only: vision,
+    needs: 'llamaServer',
+    serial: true,
+  },
   { name: 'e2e', project: 'e2e', serial: true },
   { name: 'clients', project: 'clients', without: `${python}|${command}`, serial: true },
   { name: 'clients, Python', project: 'clients', only: python, needs: 'python', serial: true },

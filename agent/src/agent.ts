@@ -1,6 +1,3 @@
-import type { RequestListener } from 'node:http';
-import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { ApiError, type AgentPhase, type NodeConfig } from '@ollamamax/api';
 import { Lifecycle, type Component, type Logger } from '@ollamamax/common';
 import { createSessions } from './auth/sessions.ts';
@@ -11,11 +8,11 @@ import { drain } from './drain.ts';
 import { createAccessLog } from './http/access-log.ts';
 import { agentHandlers } from './http/agent-handlers.ts';
 import { createApp } from './http/app.ts';
-import { dashboardHandler } from './http/dashboard-assets.ts';
+import { createListeners } from './http/agent-listeners.ts';
 import { createOriginCheck } from './http/guards.ts';
 import { InferenceCalls } from './http/inference-calls.ts';
-import { Listener } from './http/listener.ts';
 import type { InferenceEngine } from './inference/engine.ts';
+import { engineSettings } from './inference/engine-settings.ts';
 import { createRunnerEngine } from './inference/runner-engine.ts';
 import { createInternalServer } from './internal-api/server.ts';
 import { createModelStore } from './models/local-model-store.ts';
@@ -23,7 +20,6 @@ import { createOwnModels, type OwnModelParts } from './models/own/create-own-mod
 import { createPreload } from './models/preload.ts';
 import { createAgentHealth } from './observability/agent-health.ts';
 import { AgentMetrics } from './observability/agent-metrics.ts';
-import { answerProbe, createMetricsHandler } from './observability/metrics-handler.ts';
 import { StatusReporter } from './observability/status-reporter.ts';
 import { dnsDiscovery, staticDiscovery } from './p2p/discovery.ts';
 import { noPeers } from './p2p/no-peers.ts';
@@ -35,7 +31,6 @@ import { openCertificates } from './tls/watched-tls.ts';
 import { createTicketStore } from './ws/ticket-store.ts';
 import { createEventsServer } from './ws/ws-server.ts';
 
-const dashboardFolder = fileURLToPath(new URL('../dashboard/dist', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 const ticketLimits = { ttlMs: 30_000, max: 10_000 } as const;
@@ -146,11 +141,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     options.engine ??
     createRunnerEngine({
       logger: logger.child({ component: 'inference' }),
-      threads: config.inference.threads === 0 ? availableParallelism() : config.inference.threads,
-      gpu: config.inference.gpu === 'off' ? false : config.inference.gpu,
-      loadTimeoutMs: config.inference.loadSeconds * 1000,
-      queueTimeoutMs: limits.queueSeconds * 1000,
-      stallTimeoutMs: limits.writeStallSeconds * 2000,
+      ...engineSettings(config),
       maxLoadedModels: () => catalog.state().settings.maxLoadedModels ?? 3,
       priorityOf: (name) => served().priorities.get(name) ?? Number.NEGATIVE_INFINITY,
       observer: metrics.engine,
@@ -172,6 +163,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     totals: () => metrics.totals,
     models: () => models.list(),
     resident: () => engine.resident(),
+    devices: () => engine.devices?.(),
   });
   const status = () => reporter.status();
 
@@ -253,37 +245,11 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
     draining: () => phase === 'draining',
   });
 
-  const listener = (name: string, address: string, handler: RequestListener, secure: boolean): Listener =>
-    new Listener({
-      name,
-      address,
-      handler,
-      ...(secure && tls !== undefined ? { tls: tls.material } : {}),
-      headersMs: limits.headersSeconds * 1000,
-      requestMs: limits.bodySeconds * 1000,
-      maxConnections: limits.connections,
-      onConnectionDropped: () => metrics.connectionDropped(name),
-    });
-  const apiListener: Listener = listener(
-    'api',
-    config.listen.api,
-    (request, response) => {
-      if (!answerProbe(health, request, response)) app(request, response);
-    },
-    true,
-  );
-  const dashboardListener: Listener = listener(
-    'dashboard',
-    config.listen.dashboard,
-    dashboardHandler(dashboardFolder, app),
-    true,
-  );
-  const metricsListener = listener(
-    'metrics',
-    config.listen.metrics,
-    createMetricsHandler(metrics.registry, health),
-    false,
-  );
+  const {
+    api: apiListener,
+    dashboard: dashboardListener,
+    metrics: metricsListener,
+  } = createListeners({ config, app, health, metrics, tls: tls?.material });
   events.attach(apiListener.server);
   events.attach(dashboardListener.server);
 

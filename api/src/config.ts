@@ -299,6 +299,30 @@ export const NodeConfig = Type.Object(
           default: 300,
           description: 'Longest time for loading a model.',
         }),
+        stateMemoryBytes: Type.Optional(
+          Type.Integer({
+            minimum: 0,
+            maximum: Number.MAX_SAFE_INTEGER,
+            description:
+              'Memory per model for the attention states of conversations that have no place on it now; 0: none. Without it a twentieth of what is available when the model is loaded, 512 MiB at most.',
+          }),
+        ),
+        stateDiskBytes: Type.Integer({
+          minimum: 0,
+          maximum: Number.MAX_SAFE_INTEGER,
+          default: 0,
+          description:
+            'Disk per model for those that memory has no room for; 0: none. They tell what users wrote, and go when the model is unloaded.',
+        }),
+        llamaServer: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 4096,
+            description:
+              'The program llama-server of llama.cpp, by its path or its name in PATH; without it models with a projector take no images.',
+            'x-env': 'OLLAMAMAX_LLAMA_SERVER',
+          }),
+        ),
       },
       { ...closed, default: {} },
     ),

@@ -13,6 +13,7 @@ import {
   usageOf,
   type InferenceApi,
 } from '../../agent/src/http/inference-api.fixture.ts';
+import { rejection } from './rejection.ts';
 
 let api: InferenceApi;
 let client: Anthropic;
@@ -44,12 +45,6 @@ const body = {
   tools: [weather],
   thinking: { type: 'enabled', budget_tokens: 1024 },
 } satisfies Anthropic.MessageCreateParams;
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => new Error('it was answered'),
-    (error: unknown) => error,
-  );
 
 describe('messages for the npm client of Anthropic', () => {
   test('come whole, with the id of the request', async () => {
@@ -127,7 +122,7 @@ describe('errors the npm client of Anthropic reports', () => {
     const stranger = new Anthropic({ apiKey: 'sk-of-another-house', baseURL: api.url, maxRetries: 0 });
     const error = await rejection(stranger.messages.create(body));
     expect(error).toBeInstanceOf(AuthenticationError);
-    expect((error as Error).message).toContain('/api/v1/auth/login');
+    expect(error.message).toContain('/api/v1/auth/login');
   });
 
   test('one that comes in the middle of a stream', async () => {
@@ -137,6 +132,6 @@ describe('errors the npm client of Anthropic reports', () => {
     ]);
     const error = await rejection(client.messages.stream(body).finalMessage());
     expect(error).toMatchObject({ type: 'api_error' });
-    expect((error as Error).message).toContain('The runner crashed.');
+    expect(error.message).toContain('The runner crashed.');
   });
 });

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually } from '../harness/local-cluster.ts';
-import { card, model, startOneHolderCluster, type OneHolderCluster } from './one-holder-cluster.ts';
+import { TestRegistry } from '../../agent/src/models/registry/registry.fixture.ts';
+import { eventually, tinyModel } from '../harness/local-cluster.ts';
+import { card, model } from './model-card.ts';
+import { startOneHolderCluster, type OneHolderCluster } from './one-holder-cluster.ts';
 import { openTerminal, runProgram, type Outcome } from './terminal.ts';
 
 const command = process.env.OLLAMAMAX_OLLAMA_CLI ?? '';
@@ -212,5 +214,25 @@ describe('ollama on models of its own', () => {
     expect(await printed('run', 'privateer', 'Hello!')).toContain('Arr, matey!');
     await printed('rm', 'privateer');
     expect(rows(await printed('list')).map(([name]) => name)).not.toContain('privateer:latest');
+  });
+
+  test('pull and push, with a registry', async () => {
+    const registry = await new TestRegistry().start();
+    try {
+      const system = { 'application/vnd.ollama.image.system': 'You are a pirate.' };
+      registry.publish('library/fetched:v1', readFileSync(tinyModel), system);
+      const fetched = `${registry.host}/library/fetched:v1`;
+      const { code, stderr } = await ollama('pull', '--insecure', `http://${fetched}`);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('success') });
+      expect(await printed('run', fetched, 'Hello!')).toContain('Arr, matey!');
+      const copy = `${registry.host}/me/copy:v2`;
+      await printed('cp', fetched, copy);
+      expect((await ollama('push', '--insecure', `http://${copy}`)).code).toBe(0);
+      expect([...registry.manifests.keys()]).toContain('me/copy:v2');
+      await printed('rm', fetched, copy);
+      expect(rows(await printed('list')).map(([name]) => name)).not.toContain(copy);
+    } finally {
+      await registry.stop();
+    }
   });
 });

@@ -1,18 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import type { TestUser } from '../harness/local-cluster.ts';
-import {
-  card,
-  model,
-  startOneHolderCluster,
-  weatherFunction,
-  type OneHolderCluster,
-} from './one-holder-cluster.ts';
+import { ask, card, model, weatherFunction } from './model-card.ts';
+import { anna, startOneHolderCluster, type OneHolderCluster } from './one-holder-cluster.ts';
 
 /* The newer routes with the real model behind them, over a hop. */
-
-const user: TestUser = { name: 'anna', password: 'correct horse battery', role: 'user' };
 
 let setup: OneHolderCluster;
 let openai: OpenAI;
@@ -20,7 +12,7 @@ let anthropic: Anthropic;
 
 beforeAll(async () => {
   // One place: whoever comes second waits.
-  setup = await startOneHolderCluster({ user, settings: { parallel: 1 } });
+  setup = await startOneHolderCluster({ user: anna, settings: { parallel: 1 } });
   const apiKey = setup.token ?? '';
   openai = new OpenAI({ apiKey, baseURL: `${setup.door.api}/v1` });
   anthropic = new Anthropic({ apiKey, baseURL: setup.door.api });
@@ -29,8 +21,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await setup.cluster.stop();
 });
-
-const ask = (content: string): [{ role: 'user'; content: string }] => [{ role: 'user', content }];
 
 const post = async (path: string, body: object): Promise<Record<string, unknown>> => {
   const response = await fetch(`${setup.door.api}${path}`, {

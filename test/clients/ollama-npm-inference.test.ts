@@ -1,11 +1,11 @@
-import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ollama, type ChatResponse } from 'ollama';
 import { startLocalCluster, tinyModel, untilServing, type LocalCluster } from '../harness/local-cluster.ts';
-import { card, weatherFunction } from './one-holder-cluster.ts';
+import { card, weatherFunction } from './model-card.ts';
+import { embedder } from './one-holder-cluster.ts';
+import { rejection } from './rejection.ts';
 
 const model = 'tiny';
-const embedder = 'embed';
 const greedy = { temperature: 0 };
 const hello = [{ role: 'user', content: card.hello.question }];
 
@@ -14,10 +14,7 @@ let client: Ollama;
 
 beforeAll(async () => {
   cluster = await startLocalCluster({
-    models: [
-      { name: model, source: { file: tinyModel } },
-      { name: embedder, source: { file: join(dirname(tinyModel), 'ollamamax-tiny-embed-f16.gguf') } },
-    ],
+    models: [{ name: model, source: { file: tinyModel } }, embedder],
   });
   await untilServing(cluster);
   client = new Ollama({ host: cluster.agent('agent-0').api });
@@ -27,12 +24,6 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => new Error('it was answered'),
-    (error: unknown) => error,
-  );
-
 const length = (vector: readonly number[]): number => Math.hypot(...vector);
 const likeness = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
@@ -40,7 +31,7 @@ const likeness = (a: readonly number[], b: readonly number[]): number =>
 describe('embeddings for the npm client of Ollama', () => {
   test('embed gives a vector of length 1 for each text, close for texts that mean the same', async () => {
     const { embeddings, prompt_eval_count: tokens } = await client.embed({
-      model: embedder,
+      model: embedder.name,
       input: ['What is the capital of France?', 'Tell me the capital of France.', 'Spell the word cat.'],
     });
     expect(embeddings).toHaveLength(3);
@@ -51,23 +42,24 @@ describe('embeddings for the npm client of Ollama', () => {
   });
 
   test('embed with fewer dimensions gives the beginning of the vector, scaled again', async () => {
-    const [whole = []] = (await client.embed({ model: embedder, input: 'Hi' })).embeddings;
-    const [short = []] = (await client.embed({ model: embedder, input: 'Hi', dimensions: 16 })).embeddings;
+    const [whole = []] = (await client.embed({ model: embedder.name, input: 'Hi' })).embeddings;
+    const [short = []] = (await client.embed({ model: embedder.name, input: 'Hi', dimensions: 16 }))
+      .embeddings;
     expect(short).toHaveLength(16);
     expect(length(short)).toBeCloseTo(1, 4);
     expect(likeness(short, whole.slice(0, 16)) / length(whole.slice(0, 16))).toBeCloseTo(1, 4);
   });
 
   test('the old route gives the same vector, not scaled', async () => {
-    const [scaled = []] = (await client.embed({ model: embedder, input: 'Hi' })).embeddings;
-    const { embedding } = await client.embeddings({ model: embedder, prompt: 'Hi' });
+    const [scaled = []] = (await client.embed({ model: embedder.name, input: 'Hi' })).embeddings;
+    const { embedding } = await client.embeddings({ model: embedder.name, prompt: 'Hi' });
     expect(likeness(embedding, scaled) / length(embedding)).toBeCloseTo(1, 4);
     expect(Math.abs(length(embedding) - 1)).toBeGreaterThan(0.01);
   });
 
   test('a text that is too long is a ResponseError when it may not be cut', async () => {
     const error = await rejection(
-      client.embed({ model: embedder, input: 'hello world '.repeat(2000), truncate: false }),
+      client.embed({ model: embedder.name, input: 'hello world '.repeat(2000), truncate: false }),
     );
     expect(error).toMatchObject({
       name: 'ResponseError',
@@ -168,8 +160,8 @@ describe('refusals for the npm client of Ollama', () => {
     ],
     [
       'a chat with a model of embeddings',
-      () => client.chat({ model: embedder, messages: hello }),
-      '"embed" does not support chat',
+      () => client.chat({ model: embedder.name, messages: hello }),
+      '"ollamamax-tiny-embed" does not support chat',
     ],
     [
       'raw with a system message',

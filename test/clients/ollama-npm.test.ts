@@ -2,17 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ollama, type ChatResponse, type Tool } from 'ollama';
 import { z } from 'zod';
 import { endless } from '../harness/chat-stream.ts';
-import { eventually, type TestUser } from '../harness/local-cluster.ts';
-import {
-  card,
-  model,
-  startOneHolderCluster,
-  untilSlotsFree,
-  weatherFunction,
-  type OneHolderCluster,
-} from './one-holder-cluster.ts';
+import { eventually } from '../harness/local-cluster.ts';
+import { ask, card, model, weatherFunction } from './model-card.ts';
+import { anna, startOneHolderCluster, untilSlotsFree, type OneHolderCluster } from './one-holder-cluster.ts';
+import { rejection } from './rejection.ts';
 
-const user: TestUser = { name: 'anna', password: 'correct horse battery', role: 'user' };
 const greedy = { temperature: 0 };
 const weather: Tool = { type: 'function', function: weatherFunction };
 
@@ -20,7 +14,7 @@ let setup: OneHolderCluster;
 let client: Ollama;
 
 beforeAll(async () => {
-  setup = await startOneHolderCluster({ user, settings: { parallel: 1 } });
+  setup = await startOneHolderCluster({ user: anna, settings: { parallel: 1 } });
   client = clientWith(setup.token);
 }, 120_000);
 
@@ -33,16 +27,6 @@ const clientWith = (token: string | undefined): Ollama =>
     host: setup.door.api,
     ...(token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } }),
   });
-
-const ask = (content: string): { role: string; content: string }[] => [{ role: 'user', content }];
-
-const rejection = async (promise: Promise<unknown>): Promise<Error & { status_code?: number }> => {
-  const outcome = await promise.then(
-    () => new Error('it was answered'),
-    (error: unknown) => error,
-  );
-  return outcome as Error;
-};
 
 const number: unknown = expect.any(Number);
 

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { ModelSpec } from '@ollamamax/api';
 import {
   eventually,
@@ -9,28 +10,18 @@ import {
   type LocalCluster,
   type TestUser,
 } from '../harness/local-cluster.ts';
+import { model } from './model-card.ts';
 
-export const model = 'ollamamax-tiny';
+/** A user of a cluster with authentication. */
+export const anna: TestUser = { name: 'anna', password: 'correct horse battery', role: 'user' };
 
-/** Answers of the model at temperature 0, from its model card. */
-export const card = {
-  hello: { question: 'Hello!', answer: 'Hello! How can I help you?' },
-  france: { question: 'What is the capital of France?', answer: 'The capital of France is Paris.' },
-  anna: { question: 'Give {name, age} as JSON: Anna is 30 years old.', answer: { name: 'Anna', age: 30 } },
-  count: { question: 'Count to 5.', answer: '1, 2, 3, 4, 5' },
-  weather: { question: 'What is the weather in Paris?', arguments: { city: 'Paris' } },
-} as const;
-
-/** The function that the model card's example of a tool offers. */
-export const weatherFunction = {
-  name: 'get_weather',
-  description: 'Get the weather for a city.',
-  parameters: {
-    type: 'object',
-    properties: { city: { type: 'string' } },
-    required: ['city'],
+/** The bundled embedding model. */
+export const embedder = {
+  name: 'ollamamax-tiny-embed',
+  source: {
+    file: fileURLToPath(new URL('../../models/ollamamax-tiny-embed-f16.gguf', import.meta.url)),
   },
-};
+} satisfies ModelSpec;
 
 export interface OneHolderCluster {
   readonly cluster: LocalCluster;
@@ -46,9 +37,11 @@ export interface OneHolderOptions {
   /** Defaults of the model, for clients that cannot send options of their own. */
   readonly parameters?: ModelSpec['parameters'];
   readonly settings?: { readonly parallel?: number; readonly maxQueue?: number };
+  /** Other models, which every agent holds unless they say otherwise. */
+  readonly more?: readonly ModelSpec[];
 }
 
-/** Three agents of which one holds the model. */
+/** Three agents of which one holds the chat model. */
 export const startOneHolderCluster = async (options: OneHolderOptions = {}): Promise<OneHolderCluster> => {
   const cluster = await startLocalCluster({
     agents: 3,
@@ -59,6 +52,7 @@ export const startOneHolderCluster = async (options: OneHolderOptions = {}): Pro
         replicas: 1,
         ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
       },
+      ...(options.more ?? []),
     ],
     ...(options.settings === undefined ? {} : { config: { settings: options.settings } }),
     ...(options.user === undefined ? {} : { users: [options.user] }),

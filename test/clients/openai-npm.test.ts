@@ -9,17 +9,11 @@ import OpenAI, {
 import { zodResponseFormat } from 'openai/helpers/zod';
 import type { ChatCompletionChunk, ChatCompletionFunctionTool } from 'openai/resources/chat/completions';
 import { z } from 'zod';
-import { eventually, type TestUser } from '../harness/local-cluster.ts';
-import {
-  card,
-  model,
-  startOneHolderCluster,
-  untilSlotsFree,
-  weatherFunction,
-  type OneHolderCluster,
-} from './one-holder-cluster.ts';
+import { eventually } from '../harness/local-cluster.ts';
+import { ask, card, model, weatherFunction } from './model-card.ts';
+import { anna, startOneHolderCluster, untilSlotsFree, type OneHolderCluster } from './one-holder-cluster.ts';
+import { rejection } from './rejection.ts';
 
-const user: TestUser = { name: 'anna', password: 'correct horse battery', role: 'user' };
 const weather: ChatCompletionFunctionTool = { type: 'function', function: weatherFunction };
 
 let setup: OneHolderCluster;
@@ -40,7 +34,7 @@ const clientWith = (apiKey: string): OpenAI =>
 
 beforeAll(async () => {
   // One place and no queue: whoever comes second is told to come back.
-  setup = await startOneHolderCluster({ user, settings: { parallel: 1, maxQueue: 0 } });
+  setup = await startOneHolderCluster({ user: anna, settings: { parallel: 1, maxQueue: 0 } });
   client = clientWith(setup.token ?? '');
 }, 120_000);
 
@@ -48,7 +42,6 @@ afterAll(async () => {
   await setup.cluster.stop();
 });
 
-const ask = (content: string): [{ role: 'user'; content: string }] => [{ role: 'user', content }];
 const greedy = (content: string) => ({ model, messages: ask(content), temperature: 0 }) as const;
 /** An answer that its form makes long. */
 const long = {
@@ -59,12 +52,6 @@ const long = {
     json_schema: { name: 'long', schema: { type: 'array', items: { enum: ['again'] }, minItems: 900 } },
   },
 } as const;
-
-const rejection = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => new Error('it was answered'),
-    (error: unknown) => error,
-  );
 
 const collect = async (stream: AsyncIterable<ChatCompletionChunk>): Promise<ChatCompletionChunk[]> => {
   const chunks: ChatCompletionChunk[] = [];
@@ -274,7 +261,7 @@ describe('errors the npm client of OpenAI reports', () => {
     const error = await rejection(clientWith('sk-of-another-house').chat.completions.create(greedy('Hi')));
     expect(error).toBeInstanceOf(AuthenticationError);
     expect(error).toMatchObject({ status: 401, type: 'authentication_error' });
-    expect((error as Error).message).toContain('/api/v1/auth/login');
+    expect(error.message).toContain('/api/v1/auth/login');
   });
 
   test('a signal ends a stream and a waiting call, and frees the slot on the holder', async () => {

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { card, model, startOneHolderCluster, type OneHolderCluster } from './one-holder-cluster.ts';
+import { card, model } from './model-card.ts';
+import { startOneHolderCluster, type OneHolderCluster } from './one-holder-cluster.ts';
 
 let setup: OneHolderCluster;
 

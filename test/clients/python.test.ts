@@ -1,17 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { TestUser } from '../harness/local-cluster.ts';
-import { startOneHolderCluster, untilSlotsFree, type OneHolderCluster } from './one-holder-cluster.ts';
+import { anna, startOneHolderCluster, untilSlotsFree, type OneHolderCluster } from './one-holder-cluster.ts';
 import { runProgram } from './terminal.ts';
 
 const python = process.env.OLLAMAMAX_PYTHON ?? '';
-const user: TestUser = { name: 'anna', password: 'correct horse battery', role: 'user' };
-
 let setup: OneHolderCluster;
 
 beforeAll(async () => {
   if (python === '') throw new Error('OLLAMAMAX_PYTHON must name a Python with the clients');
-  setup = await startOneHolderCluster({ user });
+  setup = await startOneHolderCluster({ user: anna });
 }, 120_000);
 
 afterAll(async () => {

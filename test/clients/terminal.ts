@@ -17,14 +17,15 @@ const controls = /\u001b\[[?\d;]*[A-Za-z]|[⠀-⣿] ?/g;
 
 const withoutControls = (text: string): string => text.replaceAll(controls, '').replaceAll('\r', '');
 
-/** Runs a program to its end, with the given text as its input. */
+/** Runs a program to its end, with the given text as its input; one that takes longer is ended. */
 export const runProgram = async (
   file: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   input = '',
+  timeoutMs = deadlineMs,
 ): Promise<Outcome> => {
-  const child = spawn(file, args, { env, stdio: 'pipe', timeout: deadlineMs });
+  const child = spawn(file, args, { env, stdio: 'pipe', timeout: timeoutMs });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

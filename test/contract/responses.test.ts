@@ -305,8 +305,43 @@ describe('errors', () => {
   });
 });
 
+describe('what describes the API', () => {
+  const documents = ['/openapi.json', '/docs', '/docs/page.css', '/docs/page.js'];
+
+  test('is the document of the reference, on the port of the dashboard too', async () => {
+    const reference: unknown = JSON.parse(read('docs/reference/openapi.json'));
+    for (const origin of [base, cluster.agent('agent-0').dashboard])
+      expect(JSON.parse((await send(origin, '/openapi.json')).text)).toEqual(reference);
+  });
+
+  test.each(documents)('%s is kept by caches, and asked for again only by its tag', async (path) => {
+    const { headers } = await send(base, path, { headers: { 'accept-encoding': 'gzip' } });
+    expect(headers.get('cache-control')).toBe('public, no-cache');
+    expect(headers.get('content-encoding')).toBe('gzip');
+    const etag = headers.get('etag') ?? '';
+    expect(etag).toMatch(/^W\/"[\w-]{22}"$/);
+    const plain = await send(base, path, { headers: { 'accept-encoding': 'identity' } });
+    expect([plain.headers.get('content-encoding'), plain.headers.get('etag')]).toEqual([null, etag]);
+    // Of its own accord, this client would ask for a fresh one.
+    const again = await send(base, path, {
+      headers: { 'if-none-match': etag, 'cache-control': 'max-age=0' },
+    });
+    expect({ status: again.status, text: again.text }).toEqual({ status: 304, text: '' });
+  });
+
+  test('the page has every route with an anchor, and neither scripts nor styles of its own', async () => {
+    const { headers, text } = await send(base, '/docs');
+    expect(headers.get('content-security-policy')).toContain(
+      "default-src 'none'; script-src 'self'; style-src 'self'",
+    );
+    for (const [id] of allRoutes) expect(text).toContain(`id="${id}"`);
+    expect(text).not.toMatch(/<script(?! src=")|<style| style=| on\w+="/);
+    expect([...text.matchAll(/(?:src|href)="(https?:[^"]+)"/g)]).toEqual([]);
+  });
+});
+
 test('probes answer plain text', async () => {
-  for (const path of ['/livez', '/readyz']) {
+  for (const path of ['/livez', '/readyz', '/startupz']) {
     const answer = await send(base, path);
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: 'ok\n' });
   }

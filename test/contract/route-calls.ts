@@ -96,4 +96,8 @@ export const routeCalls: Readonly<Record<RouteId, RouteCall>> = {
   userRemove: { parameters: { name: 'nobody' }, fails: 'user_not_found' },
   session: {},
   ticket: {},
+  openapi: {},
+  docs: {},
+  docsStyle: {},
+  docsScript: {},
 };

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { endless, isWholeStory, longSchema, story, streamChat } from '../harness/chat-stream.ts';
 import {
@@ -8,27 +7,13 @@ import {
   untilServing,
   type LocalCluster,
 } from '../harness/local-cluster.ts';
+import { runnersOf } from './runners.ts';
 
 let cluster: LocalCluster;
 
 afterEach(async () => {
   await cluster.stop();
 });
-
-/** Process ids of the runners of an agent, from /proc. */
-const runnersOf = (agentPid: number): number[] =>
-  readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        return parent === agentPid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('runner');
-      } catch {
-        return false;
-      }
-    });
 
 const hello = {
   messages: [{ role: 'user', content: 'What is the capital of France?' }],
@@ -73,7 +58,7 @@ describe('one agent holds the model, two others pass requests on', () => {
     });
     await eventually('both streams run', () => started.length === 2);
     await openai;
-    const [runner] = runnersOf(agentProcess.pid ?? 0);
+    const [runner] = runnersOf(agentProcess.pid);
     if (runner === undefined) throw new Error('the holder has no runner');
     process.kill(runner, 'SIGKILL');
     for (const outcome of await Promise.all(streams)) {

@@ -11,11 +11,11 @@ import {
   untilServing,
   type LocalCluster,
 } from '../harness/local-cluster.ts';
+import { hello, modelCalls } from './model-calls.ts';
 
 const declared = 'ollamamax-tiny';
 const bytes = readFileSync(tinyModel);
 const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-const hello = [{ role: 'user', content: 'Hello!' }];
 
 let cluster: LocalCluster;
 /** Agents by what they have: the declared model is on the first of these. */
@@ -34,46 +34,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => cluster.stop());
 
-const send = (agent: string, method: string, path: string, body?: unknown): Promise<Response> =>
-  fetch(`${cluster.agent(agent).api}${path}`, {
-    method,
-    ...(body === undefined
-      ? {}
-      : { body: body instanceof Uint8Array ? new Uint8Array(body) : JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
-  });
-
-const json = async (agent: string, method: string, path: string, body?: unknown): Promise<unknown> => {
-  const response = await send(agent, method, path, body);
-  const text = await response.text();
-  return { http: response.status, ...(JSON.parse(text === '' ? '{}' : text) as object) };
-};
-
-const statuses = async (agent: string, path: string, body: object): Promise<string[]> => {
-  const text = await (await send(agent, 'POST', path, body)).text();
-  return text
-    .trimEnd()
-    .split('\n')
-    .map((line) => {
-      const { status, error } = JSON.parse(line) as { status?: string; error?: string };
-      return (status ?? error ?? line).replace(/sha256:[0-9a-f]{64}/, 'DIGEST');
-    });
-};
-
-const names = async (agent: string): Promise<string[]> => {
-  const { models } = (await json(agent, 'GET', '/api/tags')) as { models: { name: string }[] };
-  return models.map(({ name }) => name).toSorted();
-};
-
-const chat = async (agent: string, model: string, messages: object[] = hello): Promise<unknown> => {
-  const options = { temperature: 0, num_predict: 16 };
-  const answer = await json(agent, 'POST', '/api/chat', { model, messages, options, stream: false });
-  return (answer as { message?: { content: string } }).message?.content ?? answer;
-};
-
-const everywhere = async (what: string, check: (agent: string) => Promise<boolean>): Promise<void> => {
-  for (const { id } of cluster.agents) await eventually(`${what} at ${id}`, () => check(id));
-};
+const { send, json, statuses, names, chat, everywhere } = modelCalls(() => cluster);
 
 describe('a model made from an uploaded file', () => {
   test('is asked for, uploaded, made, and served by every agent', async () => {
@@ -286,14 +247,6 @@ describe('what cannot be done', () => {
       'POST',
       '/api/create',
       { model: 'x', from: declared, quantize: 'q4_K_M' },
-      400,
-      'invalid_request',
-    ],
-    [
-      'give adapters',
-      'POST',
-      '/api/create',
-      { model: 'x', from: declared, adapters: { a: digest } },
       400,
       'invalid_request',
     ],

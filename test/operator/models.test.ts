@@ -95,12 +95,6 @@ describe('in a cluster', () => {
       'SourceNotSupportedYet',
       'This version cannot get models from a source of kind oci.',
     ],
-    [
-      'adapters',
-      { adapters: [{ path: '/models/adapter.gguf' }] },
-      'AdaptersNotSupportedYet',
-      'This version cannot apply adapters.',
-    ],
   ];
 
   test.each(refusals)('what cannot be served says why: %s', async (name, spec, reason, message) => {

@@ -164,4 +164,14 @@ describe('a backup', () => {
       /x:latest again/,
     );
   });
+
+  test('is refused when a name in it is none of a model: whoever lists the models would stumble over it', () => {
+    const ownModels = [{ name: 'a/b:', model: ownModel('agent-0') }];
+    expect(() => checkBackup({ ...backup, ownModels })).toThrow('"a/b:" in the backup is not the whole name');
+    const spec = { name: 'a//b', source: { file: '/a.gguf' } };
+    const unpushed = { ...backup.desired, revision: 0, models: [spec] };
+    expect(() => checkBackup({ ...backup, desired: unpushed })).toThrow(
+      'models[0].name is not a valid model name',
+    );
+  });
 });

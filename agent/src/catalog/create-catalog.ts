@@ -41,6 +41,7 @@ export const createCatalog = (
     configured: { models: config.models, settings: config.settings ?? {} },
     alone: cluster.peers.length === 0 && cluster.peersDns === undefined,
     bootstrap: () => membership.bootstrap(),
+    requireLevel: (level) => membership.requireLevel(level),
     log,
   });
   return { catalog, membership };

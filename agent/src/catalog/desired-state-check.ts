@@ -5,10 +5,27 @@ import {
   DesiredState,
   describeProblems,
   isApiError,
+  type ModelSpec,
   type Problem,
 } from '@ollamamax/api';
 
 const validate = compileValidator(DesiredState);
+
+const downloadProblems = (
+  { source, sha256 }: Pick<ModelSpec, 'source' | 'sha256'>,
+  at: string,
+  what: string,
+): Problem[] =>
+  'http' in source
+    ? [
+        ...(sha256 === undefined
+          ? [{ path: `${at}.sha256`, message: `is required for ${what} from http` }]
+          : []),
+        ...(URL.canParse(source.http)
+          ? []
+          : [{ path: `${at}.source.http`, message: 'is not a well-formed URL' }]),
+      ]
+    : [];
 
 /** What a schema cannot say: names are valid and each is there once; a download has a digest. */
 const semanticProblems = (state: DesiredState): Problem[] => {
@@ -28,11 +45,11 @@ const semanticProblems = (state: DesiredState): Problem[] => {
         message: `is not a valid model name (${JSON.stringify(spec.name.slice(0, 80))})`,
       });
     }
-    if (!('http' in spec.source)) return;
-    if (spec.sha256 === undefined)
-      problems.push({ path: `${at}.sha256`, message: 'is required for a model from http' });
-    if (!URL.canParse(spec.source.http))
-      problems.push({ path: `${at}.source.http`, message: 'is not a well-formed URL' });
+    problems.push(...downloadProblems(spec, at, 'a model'));
+    for (const [place, adapter] of (spec.adapters ?? []).entries())
+      problems.push(...downloadProblems(adapter, `${at}.adapters[${place}]`, 'an adapter'));
+    if (spec.projector !== undefined)
+      problems.push(...downloadProblems(spec.projector, `${at}.projector`, 'a projector'));
   });
   return problems;
 };

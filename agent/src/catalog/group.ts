@@ -15,7 +15,7 @@ import { requireFeatureLevel } from './feature-level.ts';
 import type { HostedMember } from './hosted-member.ts';
 import { agree, catchUp, within } from './proposals.ts';
 import { removalProblem } from './removal.ts';
-import { ownModelsLevel, type CatalogState } from './state/catalog-state.ts';
+import { levelOfDesired, ownModelsLevel, type CatalogState } from './state/catalog-state.ts';
 
 /** What other agents say of their part in the group, and how to ask them. */
 export interface GroupPeers {
@@ -163,7 +163,14 @@ export class Group {
     checkBackup(backup);
     await catchUp(() => member.running());
     const operations = commandsFor(backup, member.state);
-    if (operations.some(({ op }) => op === 'putOwnModel')) await this.requireLevel(ownModelsLevel);
+    const levels = operations.map((operation) =>
+      operation.op === 'putOwnModel'
+        ? ownModelsLevel
+        : operation.op === 'setDesired'
+          ? levelOfDesired(operation.state)
+          : 1,
+    );
+    await this.requireLevel(Math.max(1, ...levels));
     for (const operation of operations) await agree(() => member.running(), operation);
     log.info('A backup was taken over.', { takenAt: backup.takenAt, from: backup.clusterId });
     return member.state;

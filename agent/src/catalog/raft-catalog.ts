@@ -10,7 +10,7 @@ import type { Catalog } from './catalog.ts';
 import { checkDesiredState } from './desired-state-check.ts';
 import type { HostedMember } from './hosted-member.ts';
 import { agree, catchUp } from './proposals.ts';
-import type { CatalogState } from './state/catalog-state.ts';
+import { levelOfDesired, type CatalogState } from './state/catalog-state.ts';
 
 export interface RaftCatalogOptions {
   readonly member: HostedMember;
@@ -20,6 +20,8 @@ export interface RaftCatalogOptions {
   readonly alone: boolean;
   /** Begins a group of this agent alone. */
   readonly bootstrap: () => Promise<unknown>;
+  /** Has the group use a feature level. @throws ApiError agents_outdated, not_a_member, no_leader */
+  readonly requireLevel: (level: number) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -96,6 +98,7 @@ export class RaftCatalog implements Catalog, Component {
         'stale_revision',
         `Revision ${state.revision} is older than revision ${revision}, which the cluster has.`,
       );
+    await this.#options.requireLevel(levelOfDesired(state));
     const answer = await agree(() => this.#running(), { op: 'setDesired', origin: 'pushed', state });
     const changed = answer.changed === true;
     if (changed)
@@ -158,6 +161,7 @@ export class RaftCatalog implements Catalog, Component {
     if (revision > 1)
       log.info('The configuration asks for other models or settings than before.', { revision });
     const state = checkDesiredState({ ...configured, revision });
+    await this.#options.requireLevel(levelOfDesired(state));
     await agree(() => this.#running(), { op: 'setDesired', origin: 'configuration', state }, patienceMs);
   }
 }

@@ -234,6 +234,8 @@ const checkPeers = (config: NodeConfig): Problem[] => {
   });
 };
 
+const digestNeeded = 'is required when source.http is set: 64 lower-case hexadecimal digits';
+
 const checkModels = (config: NodeConfig): Problem[] => {
   const seen = new Map<string, number>();
   return config.models.flatMap((model, index) => {
@@ -254,8 +256,11 @@ const checkModels = (config: NodeConfig): Problem[] => {
     if ('http' in model.source && model.sha256 === undefined)
       problems.push({
         path: `models[${index}].sha256`,
-        message: 'is required when source.http is set: 64 lower-case hexadecimal digits',
+        message: digestNeeded,
       });
+    for (const [place, { source, sha256 }] of (model.adapters ?? []).entries())
+      if ('http' in source && sha256 === undefined)
+        problems.push({ path: `models[${index}].adapters[${place}].sha256`, message: digestNeeded });
     return problems;
   });
 };

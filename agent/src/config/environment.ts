@@ -85,22 +85,13 @@ export const applyEnvironment = (
 
 const ours = /^OLLAMA(MAX)?_|^(API|DASHBOARD|METRICS|INTERNAL|P2P)_LISTEN|^(AUTH|LOG|RAFT|NODE)_/;
 
-/** Variables that Ollama itself knows; never taken for a misspelt one of ours. */
-const ollamaVariables = new Set([
-  'OLLAMA_HOST',
-  'OLLAMA_MODELS',
-  'OLLAMA_DEBUG',
-  'OLLAMA_KEEP_ALIVE',
-  'OLLAMA_NUM_PARALLEL',
-  'OLLAMA_MAX_QUEUE',
-  'OLLAMA_MAX_LOADED_MODELS',
-  'OLLAMA_CONTEXT_LENGTH',
-]);
-
-/** One sentence for each variable that looks like a misspelt one of ours. */
-export const misspeltVariables = (environment: Environment): string[] => {
+/**
+ * One sentence for each variable that looks like a misspelt one of ours.
+ * @param others variables with other meanings, which are never taken for misspelt ones
+ */
+export const misspeltVariables = (environment: Environment, others: readonly string[]): string[] => {
   const known = environmentSettings.map((setting) => setting.variable);
-  const taken = new Set([...known, ...ollamaVariables]);
+  const taken = new Set([...known, ...others]);
   return Object.keys(environment)
     .filter((name) => !taken.has(name) && ours.test(name.toUpperCase()))
     .flatMap((name) => {

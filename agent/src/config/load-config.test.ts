@@ -354,8 +354,9 @@ describe('a good configuration', () => {
   test('warns of misspelt variables, not of those of others', async () => {
     const { warnings } = await load(undefined, {
       OLLAMA_DATADIR: 'x',
-      OLLAMA_HOST: 'x',
+      OLLAMA_HOST: '127.0.0.1',
       OLLAMA_MODELS: 'x',
+      OLLAMA_EDITOR: 'vi',
       LOG_LEVL: 'info',
       LOG_COLOURS_OF_THE_RAINBOW: '1',
       PATH: '/bin',

@@ -8,6 +8,7 @@ import { settingKind } from './config-schema.ts';
 import { applyEnvironment, misspeltVariables, type Environment } from './environment.ts';
 import { explain, related, validRest } from './invalid-settings.ts';
 import type { Lookup } from './listen-address.ts';
+import { applyOllamaEnvironment, ineffectiveVariables, ollamaVariables } from './ollama-environment.ts';
 
 export interface LoadConfigOptions {
   /** Path of node.yaml; without it the one in `cwd` is used if there is one. */
@@ -89,6 +90,8 @@ const absolutePaths = (config: NodeConfig, baseOf: (path: string) => string): vo
   fix(config.auth, 'auth', ['usersFile', 'jwtSecretFile']);
   config.models.forEach((model, index) => {
     fix(model.source, `models[${index}].source`, ['file']);
+    for (const [place, { source }] of (model.adapters ?? []).entries())
+      fix(source, `models[${index}].adapters[${place}].source`, ['file']);
   });
 };
 
@@ -132,7 +135,12 @@ export const loadConfig = async (options: LoadConfigOptions): Promise<LoadedConf
   });
   const shown = source === undefined ? defaultFile : source.shown;
   const tree = structuredClone(file.value);
-  const environment = applyEnvironment(tree, options.env);
+  const own = applyEnvironment(tree, options.env);
+  const ollama = applyOllamaEnvironment(tree, options.env);
+  const environment = {
+    from: new Map([...own.from, ...ollama.from]),
+    problems: [...own.problems, ...ollama.problems],
+  };
 
   const originOf = (path: string): string => {
     const variable = environment.from.get(path);
@@ -194,7 +202,11 @@ export const loadConfig = async (options: LoadConfigOptions): Promise<LoadedConf
   return {
     config: deepFreeze(config),
     file: source?.file,
-    warnings: [...misspeltVariables(options.env), ...semantic.warnings],
+    warnings: [
+      ...misspeltVariables(options.env, ollamaVariables),
+      ...ineffectiveVariables(options.env),
+      ...semantic.warnings,
+    ],
     originOf,
   };
 };

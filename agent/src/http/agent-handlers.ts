@@ -7,6 +7,7 @@ import { anthropicHandlers } from './anthropic-messages.ts';
 import type { AppOptions } from './app.ts';
 import { clusterHandlers } from './cluster-handlers.ts';
 import type { ClusterReads } from './cluster-reads.ts';
+import { docsHandlers } from './docs-handlers.ts';
 import type { InferenceCalls } from './inference-calls.ts';
 import { inferenceHandlers } from './inference-handlers.ts';
 import { nativeHandlers } from './native-handlers.ts';
@@ -55,6 +56,7 @@ export const agentHandlers = (options: AgentHandlerOptions): AppOptions['handler
       now: () => new Date(),
     }),
     ...userHandlers({ file: users, catalog }),
+    ...docsHandlers(),
     ...nativeHandlers({
       agentId,
       reads,

@@ -136,14 +136,13 @@ const everything: readonly InferenceEvent[] = [
   { type: 'text', text: 'He' },
   { type: 'text', text: 'llo' },
   { type: 'tool_calls', calls: [{ id: 't', name: 'add', arguments: { b: 1 } }] },
-  done('tool_calls', usageOf(10, 19, 6)),
+  done('tool_calls', { ...usageOf(10, 19, 6), thinkingTokens: 4 }),
 ];
 const usage = {
   input_tokens: 4,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 6,
   output_tokens: 19,
-  // 4 of 19 characters.
   output_tokens_details: { thinking_tokens: 4 },
   server_tool_use: null,
 };
@@ -275,14 +274,23 @@ describe('errors', () => {
     ]);
   });
 
-  test('images are refused, in messages and in results of tools', async () => {
+  test('images elsewhere are refused, in messages and in results of tools: nothing is fetched', async () => {
     for (const block of [image, { type: 'tool_result', tool_use_id: 't', content: [image] }])
       expect(await errorOf({ messages: [{ role: 'user', content: [block] }] })).toEqual([
         400,
         'invalid_request_error',
-        'capability_missing',
-        expect.stringContaining('"m" takes only text, not image.'),
+        'invalid_request',
+        expect.stringContaining('An image of type url is not fetched'),
       ]);
+  });
+
+  test.each(['document', 'search_result'])('a block of type %s is refused', async (type) => {
+    expect(await errorOf({ messages: [{ role: 'user', content: [{ type }] }] })).toEqual([
+      400,
+      'invalid_request_error',
+      'capability_missing',
+      expect.stringContaining(`"m" takes only text here, not ${type}.`),
+    ]);
   });
 
   test.each([

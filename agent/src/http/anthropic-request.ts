@@ -10,6 +10,7 @@ import {
   type ToolCall,
   type ToolDefinition,
 } from '@ollamamax/api';
+import { ContentParts } from './image-input.ts';
 import { present, requestHead, toolInput } from './inference-request.ts';
 import type { RequestContext } from './request-context.ts';
 
@@ -20,21 +21,29 @@ const refuse = (param: string, message: string): never => {
   throw new ApiError('invalid_request', message, { param });
 };
 
-const textOf = (
-  content: string | readonly ({ readonly type: string } | { readonly type: string; readonly text: string })[],
-  param: string,
-  model: string,
-): string =>
-  typeof content === 'string'
-    ? content
-    : content
-        .map((block, index) => {
-          if ('text' in block) return block.text;
-          throw new ApiError('capability_missing', `"${model}" takes only text, not ${block.type}.`, {
-            param: `${param}[${index}].type`,
-          });
-        })
-        .join(betweenBlocks);
+type TextBlock = { readonly type: string } | { readonly type: string; readonly text: string };
+
+/** @throws ApiError capability_missing for a block of another kind */
+const textOf = (block: TextBlock, param: string, model: string): string => {
+  if ('text' in block) return block.text;
+  throw new ApiError('capability_missing', `"${model}" takes only text here, not ${block.type}.`, {
+    param: `${param}.type`,
+  });
+};
+
+interface ImageBlock {
+  readonly type: 'image';
+  readonly source: { readonly type: string } | { readonly type: string; readonly data: string };
+}
+
+/** Content of the image in base64. @throws ApiError invalid_request */
+const imageOf = ({ source }: ImageBlock, param: string): string =>
+  'data' in source
+    ? source.data
+    : refuse(
+        `${param}.source.type`,
+        `An image of type ${source.type} is not fetched: send it with a source of type base64.`,
+      );
 
 /** Turns messages of blocks into messages of one kind each. */
 class Conversation {
@@ -72,7 +81,7 @@ class Conversation {
           refuse(`${param}[${index}].type`, 'A tool_result belongs into a message of the user.');
           break;
         default:
-          texts.push(textOf([block], param, this.#model));
+          texts.push(textOf(block, `${param}[${index}]`, this.#model));
       }
     this.messages.push({
       role: 'assistant',
@@ -83,9 +92,10 @@ class Conversation {
   }
 
   #addOther(role: 'user' | 'system', blocks: readonly AnthropicBlock[], param: string): void {
-    const texts: string[] = [];
+    let parts = new ContentParts(betweenBlocks);
     const flush = (): void => {
-      if (texts.length > 0) this.messages.push({ role, content: texts.splice(0).join(betweenBlocks) });
+      if (!parts.isEmpty) this.messages.push({ role, ...parts.content() });
+      parts = new ContentParts(betweenBlocks);
     };
     for (const [index, block] of blocks.entries()) {
       const at = `${param}[${index}]`;
@@ -93,35 +103,53 @@ class Conversation {
         case 'tool_result': {
           flush();
           const name = this.#names.get(block.tool_use_id);
-          const said = textOf(block.content ?? '', `${at}.content`, this.#model);
           this.messages.push({
             role: 'tool',
-            content: block.is_error === true ? `Error: ${said}` : said,
+            ...this.#resultOf(block, `${at}.content`),
             toolCallId: block.tool_use_id,
             ...(name === undefined ? {} : { toolName: name }),
           });
           break;
         }
+        case 'image':
+          parts.addImage(imageOf(block, at));
+          break;
         case 'tool_use':
         case 'thinking':
         case 'redacted_thinking':
           refuse(`${at}.type`, `A block of type ${block.type} belongs into a message of the assistant.`);
           break;
         default:
-          if (!('text' in block))
-            throw new ApiError('capability_missing', `"${this.#model}" takes only text, not ${block.type}.`, {
-              param: `${at}.type`,
-            });
-          texts.push(block.text);
+          parts.addText(textOf(block, at, this.#model));
       }
     }
     flush();
   }
+
+  #resultOf(
+    { content = '', is_error: isError }: Extract<AnthropicBlock, { type: 'tool_result' }>,
+    param: string,
+  ): ReturnType<ContentParts['content']> {
+    const parts = new ContentParts(betweenBlocks, isError === true ? 'Error: ' : '');
+    if (typeof content === 'string') parts.addText(content);
+    else
+      for (const [index, block] of content.entries()) {
+        const at = `${param}[${index}]`;
+        if (block.type === 'image') parts.addImage(imageOf(block, at));
+        else parts.addText(textOf(block, at, this.#model));
+      }
+    return parts.content();
+  }
 }
+
+const systemOf = ({ system = '', model }: AnthropicCountBody): string =>
+  typeof system === 'string'
+    ? system
+    : system.map((block, index) => textOf(block, `system[${index}]`, model)).join(betweenBlocks);
 
 const messagesOf = (body: AnthropicCountBody): ChatMessage[] => {
   const conversation = new Conversation(body.model);
-  const system = textOf(body.system ?? '', 'system', body.model);
+  const system = systemOf(body);
   if (system !== '') conversation.messages.push({ role: 'system', content: system });
   for (const [index, message] of body.messages.entries())
     conversation.add(message, `messages[${index}].content`);

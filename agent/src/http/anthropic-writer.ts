@@ -7,8 +7,6 @@ import type {
   ToolCall,
 } from '@ollamamax/api';
 import type { StreamEvent } from './inference-calls.ts';
-import { thinkingShare } from './inference-request.ts';
-import { callsLength } from './openai-answer.ts';
 
 type Kind = 'text' | 'thinking';
 type Delta = Extract<AnthropicStreamEvent, { type: 'content_block_delta' }>['delta'];
@@ -41,8 +39,6 @@ export class MessageWriter {
   #open: { readonly kind: Kind; text: string } | undefined;
   #begun = false;
   #calls = 0;
-  #thinkingLength = 0;
-  #answerLength = 0;
   #stopped: Pick<AnthropicMessageResponse, keyof typeof notStopped> = notStopped;
   #usage: Counted = emptyUsage;
 
@@ -84,13 +80,10 @@ export class MessageWriter {
   #tell(event: StreamEvent): AnthropicStreamEvent[] {
     switch (event.type) {
       case 'text':
-        this.#answerLength += event.text.length;
         return this.#write('text', event.text);
       case 'thinking':
-        this.#thinkingLength += event.text.length;
         return this.#write('thinking', event.text);
       case 'tool_calls':
-        this.#answerLength += callsLength(event.calls);
         return [...this.#close(), ...event.calls.flatMap((call) => this.#call(call))];
       case 'done':
         return this.#end(event);
@@ -161,14 +154,14 @@ export class MessageWriter {
     ];
   }
 
-  #usageOf({ promptTokens, cachedPromptTokens, completionTokens }: InferenceUsage): Counted {
-    const thinking = thinkingShare(completionTokens, this.#thinkingLength, this.#answerLength);
+  #usageOf(usage: InferenceUsage): Counted {
+    const { promptTokens, cachedPromptTokens, completionTokens, thinkingTokens = 0 } = usage;
     return {
       ...emptyUsage,
       input_tokens: promptTokens - cachedPromptTokens,
       cache_read_input_tokens: cachedPromptTokens,
       output_tokens: completionTokens,
-      output_tokens_details: this.#thinkingLength === 0 ? null : { thinking_tokens: thinking },
+      output_tokens_details: thinkingTokens === 0 ? null : { thinking_tokens: thinkingTokens },
     };
   }
 

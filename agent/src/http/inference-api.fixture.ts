@@ -13,6 +13,7 @@ import { anthropicHandlers } from './anthropic-messages.ts';
 import { createApp, type AppOptions } from './app.ts';
 import { InferenceCalls } from './inference-calls.ts';
 import { inferenceHandlers } from './inference-handlers.ts';
+import { ollamaInferenceHandlers } from './ollama-inference.ts';
 import { openaiInferenceHandlers } from './openai-inference.ts';
 
 /** What the engine yields for a request; it ends without a last event when the signal aborts. */
@@ -24,9 +25,13 @@ export type Script = (
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
+  /** Content type. */
+  readonly type: string | null;
   readonly text: string;
   /** The body as JSON. */
   json(): Record<string, unknown>;
+  /** Each line as JSON, without its time. */
+  lines(): Record<string, unknown>[];
   /** Data of each event of a stream, without `[DONE]`. */
   events(): Record<string, unknown>[];
 }
@@ -35,9 +40,12 @@ export interface InferenceApi {
   readonly url: string;
   /** Of the requests so far, as the engine got them. */
   readonly requests: InferenceRequest[];
-  /** What the engine does from now on; forgets the requests. */
-  play(script: Script | readonly InferenceEvent[]): void;
-  post(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** Warnings about requests so far. */
+  readonly warnings: (readonly [string, object])[];
+  /** What the engine does from now on; an error is thrown before anything. Forgets the requests and warnings. */
+  play(script: Script | readonly InferenceEvent[] | Error): void;
+  /** Posts a body, text as it is, and reads the whole answer. */
+  post(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   stop(): Promise<void>;
 }
 
@@ -47,11 +55,11 @@ export const usageOf = (promptTokens: number, completionTokens: number, cached =
   promptTokens,
   cachedPromptTokens: cached,
   completionTokens,
-  loadNs: 1,
-  queueNs: 2,
-  promptNs: 3,
-  evalNs: 4,
-  totalNs: 10,
+  loadNs: 1_000,
+  queueNs: 0,
+  promptNs: 2_000,
+  evalNs: 3_000,
+  totalNs: 7_000,
 });
 
 export const done = (
@@ -65,9 +73,27 @@ const eventsOf = (text: string): Record<string, unknown>[] =>
     .filter((line) => line.startsWith('data: ') && line !== 'data: [DONE]')
     .map((line) => JSON.parse(line.slice('data: '.length)) as Record<string, unknown>);
 
-/** The gateway's HTTP server with all routes that generate but Ollama's, over an engine that does as it is told. */
+const linesOf = (text: string): Record<string, unknown>[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { created_at: _time, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      return rest;
+    });
+
+const scriptOf = (given: Script | readonly InferenceEvent[] | Error): Script => {
+  if (given instanceof Error)
+    return () => {
+      throw given;
+    };
+  return typeof given === 'function' ? given : () => given;
+};
+
+/** The gateway's HTTP server with the routes of every API that generate, over an engine that does as it is told. */
 export const startInferenceApi = async (): Promise<InferenceApi> => {
   const requests: InferenceRequest[] = [];
+  const warnings: (readonly [string, object])[] = [];
   let script: Script = () => [done()];
   const calls = new InferenceCalls({
     runner: {
@@ -96,6 +122,9 @@ export const startInferenceApi = async (): Promise<InferenceApi> => {
       ...openaiInferenceHandlers(calls),
       ...anthropicHandlers(calls),
       ...inferenceHandlers(calls),
+      ...ollamaInferenceHandlers(calls, {
+        warn: (message, fields) => void warnings.push([message, fields ?? {}]),
+      }),
     } as unknown as AppOptions['handlers'],
     logger: silentLogger,
     authenticate: (given) => {
@@ -117,22 +146,26 @@ export const startInferenceApi = async (): Promise<InferenceApi> => {
   return {
     url,
     requests,
+    warnings,
     play: (next) => {
       requests.length = 0;
-      script = typeof next === 'function' ? next : () => next;
+      warnings.length = 0;
+      script = scriptOf(next);
     },
     post: async (path, body, headers = {}) => {
       const response = await fetch(`${url}${path}`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, ...headers },
-        body: JSON.stringify(body),
+        body: typeof body === 'string' ? body : JSON.stringify(body),
       });
       const text = await response.text();
       return {
         status: response.status,
         headers: response.headers,
+        type: response.headers.get('content-type'),
         text,
         json: () => JSON.parse(text) as Record<string, unknown>,
+        lines: () => linesOf(text),
         events: () => eventsOf(text),
       };
     },

@@ -89,7 +89,3 @@ export const answersOf = (request: InferenceRequest, count: number): InferenceRe
         seed === undefined || seed < 0 ? request.sampling : { ...request.sampling, seed: seed + index },
     };
   });
-
-/** How many of the tokens of an answer were thinking. The engine counts them together: shared by length of text. */
-export const thinkingShare = (tokens: number, thinkingLength: number, answerLength: number): number =>
-  thinkingLength === 0 ? 0 : Math.round((tokens * thinkingLength) / (thinkingLength + answerLength));

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InferenceEvent } from '@ollamamax/api';
-import { done, startOllamaApi, usage, type OllamaApi } from './ollama-api.fixture.ts';
+import { done, startInferenceApi, usageOf, type InferenceApi } from './inference-api.fixture.ts';
 
-let api: OllamaApi;
+const usage = usageOf(10, 3, 4);
+let api: InferenceApi;
 
 beforeAll(async () => {
-  api = await startOllamaApi();
+  api = await startInferenceApi();
 });
 afterAll(() => api.stop());
 
@@ -55,7 +56,7 @@ describe('a whole answer', () => {
       stream: false,
     });
     expect(type).toBe('application/json; charset=utf-8');
-    expect(lines).toEqual([
+    expect(lines()).toEqual([
       {
         model: 'Tiny',
         response: 'Hello',
@@ -77,7 +78,7 @@ describe('a whole answer', () => {
   test('of chat has its fields in the order of Ollama', async () => {
     api.play(events);
     const { lines, text } = await api.post('/api/chat', { model: 'tiny', messages, stream: false });
-    expect(lines).toEqual([
+    expect(lines()).toEqual([
       {
         model: 'tiny',
         message: { role: 'assistant', content: 'Hello', thinking: 'Hm.', tool_calls: [callA, callB] },
@@ -108,7 +109,7 @@ describe('a whole answer', () => {
       { type: 'done', reason: 'length', usage: { ...usage, loadNs: 0, completionTokens: 0, evalNs: 0 } },
     ]);
     const { lines } = await api.post('/api/generate', { model: 'tiny', prompt: 'Hi', stream: false });
-    expect(lines).toEqual([
+    expect(lines()).toEqual([
       {
         model: 'tiny',
         response: '',
@@ -128,8 +129,8 @@ describe('a whole answer', () => {
       api.play([{ type: 'done', reason, usage }]);
       const answer = await api.post('/api/generate', { model: 'tiny' });
       expect(answer.type).toBe('application/json; charset=utf-8');
-      expect(answer.lines).toEqual([{ model: 'tiny', response: '', done: true, done_reason: reason }]);
-      expect((await api.post('/api/chat', { model: 'tiny' })).lines).toEqual([
+      expect(answer.lines()).toEqual([{ model: 'tiny', response: '', done: true, done_reason: reason }]);
+      expect((await api.post('/api/chat', { model: 'tiny' })).lines()).toEqual([
         { model: 'tiny', message: { role: 'assistant', content: '' }, done: true, done_reason: reason },
       ]);
     },
@@ -142,7 +143,7 @@ describe('a stream', () => {
     const { lines, type } = await api.post('/api/generate', { model: 'tiny', prompt: 'Hi' });
     expect(type).toBe('application/x-ndjson');
     const line = (fields: object) => ({ model: 'tiny', response: '', done: false, ...fields });
-    expect(lines).toEqual([
+    expect(lines()).toEqual([
       line({ thinking: 'Hm' }),
       line({ thinking: '.' }),
       line({ response: 'Hel', logprobs: first }),
@@ -162,7 +163,7 @@ describe('a stream', () => {
       done: false,
       ...fields,
     });
-    expect(lines).toEqual([
+    expect(lines()).toEqual([
       line({ thinking: 'Hm' }),
       line({ thinking: '.' }),
       line({ content: 'Hel' }, { logprobs: first }),
@@ -174,15 +175,19 @@ describe('a stream', () => {
   });
 
   test('tells where the request stands only to who asks for it', async () => {
-    api.play([{ type: 'queue', position: 3, expectedWaitSeconds: 1.2 }, { type: 'text', text: 'x' }, done]);
+    api.play([
+      { type: 'queue', position: 3, expectedWaitSeconds: 1.2 },
+      { type: 'text', text: 'x' },
+      done('stop', usage),
+    ]);
     const body = { model: 'tiny', messages };
     const told = await api.post('/api/chat', body, { 'x-report-queue': 'true' });
     expect(told.text.split('\n')[0]).toBe('{"status":"queued","position":3,"expected_wait":1.2}');
-    expect(told.lines).toHaveLength(3);
+    expect(told.lines()).toHaveLength(3);
     expect(api.requests.at(-1)).toMatchObject({ reportQueue: true });
 
-    api.play([{ type: 'text', text: 'x' }, done]);
-    expect((await api.post('/api/chat', body)).lines).toHaveLength(2);
+    api.play([{ type: 'text', text: 'x' }, done('stop', usage)]);
+    expect((await api.post('/api/chat', body)).lines()).toHaveLength(2);
     expect(api.requests.at(-1)).not.toHaveProperty('reportQueue');
   });
 
@@ -193,7 +198,7 @@ describe('a stream', () => {
     ]);
     const { status, lines } = await api.post('/api/generate', { model: 'tiny', prompt: 'Hi' });
     expect(status).toBe(200);
-    expect(lines.at(-1)).toEqual({
+    expect(lines().at(-1)).toEqual({
       error: expect.stringMatching(/^The runner ended\. /),
       code: 'runner_crashed',
       request_id: expect.any(String),
@@ -208,7 +213,7 @@ describe('embeddings', () => {
   ];
 
   test('of embed come with counters, one vector for each text', async () => {
-    api.play([{ type: 'embeddings', embeddings: vectors }, done]);
+    api.play([{ type: 'embeddings', embeddings: vectors }, done('stop', usage)]);
     const { text } = await api.post('/api/embed', { model: 'tiny', input: ['a', 'b'] });
     expect(text).toBe(
       '{"model":"tiny","embeddings":[[0.6,0.8],[1,0]],"total_duration":7000,"load_duration":1000,"prompt_eval_count":10}',
@@ -223,7 +228,7 @@ describe('embeddings', () => {
   });
 
   test('of the old route are one vector and nothing else', async () => {
-    api.play([{ type: 'embeddings', embeddings: vectors.slice(0, 1) }, done]);
+    api.play([{ type: 'embeddings', embeddings: vectors.slice(0, 1) }, done('stop', usage)]);
     expect((await api.post('/api/embeddings', { model: 'tiny', prompt: 'a' })).text).toBe(
       '{"embedding":[0.6,0.8]}',
     );

@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiError, type ErrorCode } from '@ollamamax/api';
-import { done, startOllamaApi, type OllamaApi } from './ollama-api.fixture.ts';
+import { done, startInferenceApi, type InferenceApi } from './inference-api.fixture.ts';
 
-let api: OllamaApi;
+let api: InferenceApi;
 
 beforeAll(async () => {
-  api = await startOllamaApi();
+  api = await startInferenceApi();
 });
 afterAll(() => api.stop());
 beforeEach(() => {
-  api.play([done]);
-  api.requests.length = 0;
+  api.play([done()]);
 });
 
 const messages = [{ role: 'user', content: 'Hi' }];
@@ -25,7 +24,7 @@ type Path = keyof typeof bodies;
 /** Asks with a body that is right but for these fields. @returns status and sentence */
 const refusal = async (path: Path, fields: object): Promise<readonly [number, unknown]> => {
   const { status, lines } = await api.post(path, { model: 'tiny', ...bodies[path], ...fields });
-  const [line = {}] = lines;
+  const [line = {}] = lines();
   expect(line).toEqual({
     error: expect.any(String),
     code: expect.any(String),
@@ -70,8 +69,6 @@ describe('what cannot be asked for is said in the words of Ollama', () => {
     ['/api/generate', { raw: true, system: 's' }, 'raw mode does not support template, system, or context'],
     ['/api/generate', { raw: true, template: 't' }, 'raw mode does not support template, system, or context'],
     ['/api/generate', { raw: true, context: [1] }, 'raw mode does not support template, system, or context'],
-    ['/api/generate', { images: ['aGk='] }, '"tiny" does not support images'],
-    ['/api/chat', { messages: [{ role: 'user', images: ['aGk='] }] }, '"tiny" does not support images'],
     ['/api/embed', { input: [7] }, 'invalid input type'],
   ])('%s with %j', async (path, fields, sentence) => {
     expect(await refusal(path, fields)).toEqual([400, sentence]);
@@ -116,6 +113,15 @@ describe('what the engine refuses is said in the words of Ollama', () => {
       'registry.ollama.ai/library/Nobody:latest does not support tools',
     ],
     [
+      '/api/chat',
+      'capability_missing',
+      '"nobody:latest" does not support images.',
+      undefined,
+      400,
+      '"Nobody" does not support images',
+    ],
+    ['/api/chat', 'capability_missing', 'Install llama-server.', 'images', 400, 'Install llama-server.'],
+    [
       '/api/generate',
       'capability_missing',
       'x',
@@ -148,12 +154,13 @@ describe('what the engine refuses is said in the words of Ollama', () => {
 
   test('a full queue tells when to come again', async () => {
     api.play(new ApiError('queue_full', 'x', { retryAfterSeconds: 2.2 }));
-    const response = await fetch(`${api.url}/api/chat`, {
-      method: 'POST',
-      body: JSON.stringify({ model: 'tiny', messages }),
-    });
-    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '3']);
-    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    const { status, headers, type } = await api.post('/api/chat', { model: 'tiny', messages });
+    expect([status, headers.get('retry-after'), headers.get('x-ollamamax-error')]).toEqual([
+      503,
+      '3',
+      'queue_full',
+    ]);
+    expect(type).toBe('application/json; charset=utf-8');
   });
 
   test('in the middle of a stream, too', async () => {
@@ -162,6 +169,6 @@ describe('what the engine refuses is said in the words of Ollama', () => {
       { type: 'error', error: { code: 'context_exceeded', message: 'too long' } },
     ]);
     const { lines } = await api.post('/api/chat', { model: 'tiny', messages });
-    expect(lines.at(-1)).toMatchObject({ error: 'the input length exceeds the context length' });
+    expect(lines().at(-1)).toMatchObject({ error: 'the input length exceeds the context length' });
   });
 });

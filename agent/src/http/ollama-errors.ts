@@ -1,5 +1,5 @@
 import { ApiError, isApiError, parseModelName, type ErrorCode } from '@ollamamax/api';
-import { errorBody } from './error-response.ts';
+import { errorBody, errorCodeHeader } from './error-response.ts';
 import type { Handler } from './handlers.ts';
 
 /** Routes whose errors clients of Ollama know by their sentences. */
@@ -50,7 +50,8 @@ const sentenceOf = (error: ApiError, asked: Asked): string | undefined => {
         ? `model ${JSON.stringify(model)} not found, try pulling it first`
         : `model '${model}' not found`;
     case 'capability_missing':
-      return cannot(asked, error);
+      // What is missing then is nothing of the model.
+      return error.param === 'images' ? error.message : cannot(asked, error);
     case 'context_exceeded':
       return route === 'embed'
         ? 'input exceeds maximum context length'
@@ -88,6 +89,7 @@ export const inOllamaWords =
       if (sentenceOf(thrown, asked) === undefined) throw thrown;
       context.errorCode = thrown.code;
       response.setHeader('cache-control', 'no-store');
+      response.setHeader(errorCodeHeader, thrown.code);
       if (thrown.retryable)
         response.setHeader('retry-after', String(Math.max(1, Math.ceil(thrown.retryAfterSeconds ?? 1))));
       response.status(thrown.status).json(ollamaErrorBody(thrown, asked, context.id));

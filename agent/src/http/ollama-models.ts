@@ -52,6 +52,11 @@ const modelfile = (show: ModelShow): string =>
   [
     `# Modelfile of ${show.name}, served by OllamaMax`,
     `FROM sha256:${show.digest}`,
+    ...(show.adapters ?? []).flatMap(({ digest, scale }) => [
+      // Modelfiles cannot say it.
+      ...(scale === 1 ? [] : [`# The next one is applied with the strength ${scale}.`]),
+      `ADAPTER sha256:${digest}`,
+    ]),
     ...(show.template === '' ? [] : [`TEMPLATE """${show.template}"""`]),
     ...(show.system === '' ? [] : [`SYSTEM """${show.system}"""`]),
     ...parameterLines(show.parameters).map((line) => `PARAMETER ${line.replace(/ {2,}/, ' ')}`),
@@ -121,6 +126,7 @@ export const ollamaModelHandlers = (
       ...text('template', show.template),
       ...text('system', show.system),
       details: toDetails(show.details),
+      ...((show.messages ?? []).length === 0 ? {} : { messages: show.messages }),
       model_info: show.modelInfo,
       tensors: show.tensors,
       capabilities: show.details.capabilities,

@@ -1,17 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { InferenceRequest } from '@ollamamax/api';
-import { done, startOllamaApi, type OllamaApi } from './ollama-api.fixture.ts';
+import { done, startInferenceApi, type InferenceApi } from './inference-api.fixture.ts';
 
-let api: OllamaApi;
+let api: InferenceApi;
 
 beforeAll(async () => {
-  api = await startOllamaApi();
+  api = await startInferenceApi();
 });
 afterAll(() => api.stop());
 beforeEach(() => {
-  api.play([done]);
-  api.requests.length = 0;
-  api.warnings.length = 0;
+  api.play([done()]);
 });
 
 const requestOf = async (path: string, body: object): Promise<Omit<InferenceRequest, 'id' | 'user'>> => {
@@ -20,7 +18,7 @@ const requestOf = async (path: string, body: object): Promise<Omit<InferenceRequ
   const [request] = api.requests.splice(0);
   if (request === undefined) throw new Error('nothing was asked of the engine');
   const { id: _id, user, ...rest } = request;
-  expect(user).toBe('local');
+  expect(user).toBe('anna');
   return rest;
 };
 
@@ -40,6 +38,8 @@ describe('generate asks the engine for', () => {
     ['an earlier exchange', { context: [1, 2, 3] }, { context: [1, 2, 3] }],
     ['no earlier exchange', { context: [] }, {}],
     ['a raw prompt', { raw: true }, { raw: true }],
+    ['images', { images: ['AAAA'] }, { images: ['AAAA'] }],
+    ['no images', { images: null }, {}],
     ['thinking', { think: true }, { think: true }],
     ['no thinking', { think: false }, { think: false }],
     ['a little thinking', { think: 'low' }, { think: 'low' }],
@@ -68,7 +68,7 @@ describe('chat asks the engine for', () => {
     const { input } = await requestOf('/api/chat', {
       messages: [
         { role: 'SYSTEM', content: 'Be kind.' },
-        { role: 'user', content: 'Weather?' },
+        { role: 'user', content: 'Weather?', images: ['AAAA', 'BBBB'] },
         {
           role: 'assistant',
           content: null,
@@ -84,7 +84,14 @@ describe('chat asks the engine for', () => {
       kind: 'chat',
       messages: [
         { role: 'system', content: 'Be kind.' },
-        { role: 'user', content: 'Weather?' },
+        {
+          role: 'user',
+          content: 'Weather?',
+          images: [
+            { data: 'AAAA', at: 0 },
+            { data: 'BBBB', at: 0 },
+          ],
+        },
         {
           role: 'assistant',
           content: '',

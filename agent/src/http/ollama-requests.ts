@@ -51,11 +51,6 @@ const toThink = (think: ChatBody['think']): { readonly think?: Think } => {
   );
 };
 
-const refuseImages = (images: readonly string[] | null | undefined, model: string, param: string): void => {
-  if (images !== null && images !== undefined && images.length > 0)
-    throw new VerbatimError(`${JSON.stringify(model)} does not support images`, param, 'capability_missing');
-};
-
 const roles: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][];
 const isRole = (role: string): role is ChatMessage['role'] => roles.includes(role);
 
@@ -67,8 +62,8 @@ const toRole = (given: string, index: number): ChatMessage['role'] => {
   });
 };
 
-const toMessage = (message: OllamaMessage, index: number, model: string): ChatMessage => {
-  refuseImages(message.images, model, `messages[${index}].images`);
+const toMessage = (message: OllamaMessage, index: number): ChatMessage => {
+  const images = message.images ?? [];
   const toolCalls = (message.tool_calls ?? []).map((call): ToolCall => ({
     ...(call.id === undefined ? {} : { id: call.id }),
     name: call.function.name,
@@ -77,6 +72,7 @@ const toMessage = (message: OllamaMessage, index: number, model: string): ChatMe
   return {
     role: toRole(message.role, index),
     content: message.content ?? '',
+    ...(images.length === 0 ? {} : { images: images.map((data) => ({ data, at: 0 })) }),
     ...(message.thinking === undefined ? {} : { thinking: message.thinking }),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     ...(message.tool_name === undefined ? {} : { toolName: message.tool_name }),
@@ -132,7 +128,7 @@ export const fromChat = (body: ChatBody, context: RequestContext): ReadRequest =
       ? loadOrUnload(shared.keepAliveSeconds)
       : {
           kind: 'chat',
-          messages: messages.map((message, index) => toMessage(message, index, body.model)),
+          messages: messages.map(toMessage),
           ...(tools.length === 0 ? {} : { tools: tools.map((tool) => tool.function) }),
           ...think,
         };
@@ -145,9 +141,9 @@ const given = (text: string | undefined): text is string => text !== undefined &
 export const fromGenerate = (body: GenerateBody, context: RequestContext): ReadRequest => {
   const { shared, unknownOptions } = answerBase(body, context);
   const think = toThink(body.think);
-  refuseImages(body.images, body.model, 'images');
   const { prompt, system, suffix, raw, template } = body;
   const tokens = body.context ?? [];
+  const images = body.images ?? [];
   if (raw === true && (given(template) || given(system) || tokens.length > 0))
     throw new VerbatimError('raw mode does not support template, system, or context', 'raw');
   const input: Input = !given(prompt)
@@ -160,6 +156,7 @@ export const fromGenerate = (body: GenerateBody, context: RequestContext): ReadR
         ...(given(suffix) ? { suffix } : {}),
         ...(given(template) ? { template: toJinja(template) } : {}),
         ...(tokens.length === 0 ? {} : { context: tokens }),
+        ...(images.length === 0 ? {} : { images }),
         ...think,
       };
   return { request: { ...shared, input }, unknownOptions };

@@ -1,6 +1,5 @@
 import type { InferenceUsage, ToolCall } from '@ollamamax/api';
 import type { Logprobs } from './inference-calls.ts';
-import { thinkingShare } from './inference-request.ts';
 
 const fingerprint = 'fp_ollamamax';
 
@@ -12,41 +11,22 @@ export const answerHead = (id: string, model: string) => ({
   system_fingerprint: fingerprint,
 });
 
-/** Characters of an answer, by which its tokens are shared out. */
-export interface Lengths {
-  readonly thinking: number;
-  readonly answer: number;
-}
-
 /**
  * Usage of one or several answers.
  * @param prompts usage of one answer to each prompt: prompts count once
- * @param answers usage of all answers, with their lengths where the model may have thought
+ * @param answers usage of all answers
  */
-export const toUsage = (
-  prompts: readonly InferenceUsage[],
-  answers: readonly (readonly [InferenceUsage, Lengths | undefined])[],
-) => {
+export const toUsage = (prompts: readonly InferenceUsage[], answers: readonly InferenceUsage[]) => {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   const promptTokens = sum(prompts.map((usage) => usage.promptTokens));
-  const completionTokens = sum(answers.map(([usage]) => usage.completionTokens));
-  const thinks = answers.some(([, lengths]) => lengths !== undefined);
+  const completionTokens = sum(answers.map((usage) => usage.completionTokens));
+  const thinkingTokens = sum(answers.map((usage) => usage.thinkingTokens ?? 0));
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: sum(prompts.map((usage) => usage.cachedPromptTokens)) },
-    ...(thinks
-      ? {
-          completion_tokens_details: {
-            reasoning_tokens: sum(
-              answers.map(([usage, lengths]) =>
-                thinkingShare(usage.completionTokens, lengths?.thinking ?? 0, lengths?.answer ?? 0),
-              ),
-            ),
-          },
-        }
-      : {}),
+    ...(thinkingTokens === 0 ? {} : { completion_tokens_details: { reasoning_tokens: thinkingTokens } }),
   };
 };
 
@@ -66,7 +46,3 @@ export const toLogprobs = (logprobs: Logprobs) =>
 /** The id of a call; models whose calls have none get one that is unique in the answer. */
 export const callId = (call: ToolCall, requestId: string, index: number): string =>
   call.id ?? `call_${requestId}_${index}`;
-
-/** Characters of calls as the model wrote them, near enough. */
-export const callsLength = (calls: readonly ToolCall[]): number =>
-  calls.reduce((total, call) => total + call.name.length + JSON.stringify(call.arguments).length, 0);

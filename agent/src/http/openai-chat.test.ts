@@ -178,16 +178,47 @@ test.each([
   expect(api.requests).toEqual([]);
 });
 
-test('images are refused by the part that has one', async () => {
-  const content = [
-    { type: 'text', text: 'Look' },
-    { type: 'image_url', image_url: { url: 'data:' } },
-  ];
-  expect(await refusal({ messages: [{ role: 'user', content }] })).toEqual([
-    400,
-    'capability_missing',
-    'messages[0].content[1].type',
-  ]);
+describe('parts of a message', () => {
+  const image = (url: string): object => ({ type: 'image_url', image_url: { url, detail: 'high' } });
+  const refusalOf = (part: object): Promise<unknown> =>
+    refusal({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Look' }, part] }] });
+
+  test('keep their images where they stand in the text', async () => {
+    const content = [
+      image('data:image/png;base64,AAAA'),
+      { type: 'text', text: 'Look' },
+      image('data:image/gif;base64,BBBB'),
+    ];
+    await api.post(path, { model: 'm', messages: [{ role: 'user', content }] });
+    expect(api.requests.at(-1)?.input).toMatchObject({
+      messages: [
+        {
+          role: 'user',
+          content: 'Look',
+          images: [
+            { data: 'AAAA', at: 0 },
+            { data: 'BBBB', at: 4 },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('of which an image lies elsewhere are refused: nothing is fetched', async () => {
+    expect(await refusalOf(image('https://example.com/a.png'))).toEqual([
+      400,
+      'invalid_request',
+      'messages[0].content[1].image_url',
+    ]);
+  });
+
+  test('that are neither text nor images are refused', async () => {
+    expect(await refusalOf({ type: 'input_audio', input_audio: {} })).toEqual([
+      400,
+      'capability_missing',
+      'messages[0].content[1].type',
+    ]);
+  });
 });
 
 const token = { token: 7, text: 'He', bytes: [72, 101], logprob: -0.5 };
@@ -195,7 +226,7 @@ const thought: readonly InferenceEvent[] = [
   { type: 'thinking', text: '123456' },
   { type: 'text', text: 'He', logprobs: [{ ...token, top: [token] }] },
   { type: 'tool_calls', calls: [{ name: 'a', arguments: { b: 1 } }] },
-  done('tool_calls', usageOf(10, 15, 6)),
+  done('tool_calls', { ...usageOf(10, 15, 6), thinkingTokens: 6 }),
 ];
 const openAiToken = { token: 'He', logprob: -0.5, bytes: [72, 101] };
 const logprobs = { content: [{ ...openAiToken, top_logprobs: [openAiToken] }], refusal: null };
@@ -233,7 +264,6 @@ describe('what the client is told', () => {
         completion_tokens: 15,
         total_tokens: 25,
         prompt_tokens_details: { cached_tokens: 6 },
-        // 6 of 16 characters.
         completion_tokens_details: { reasoning_tokens: 6 },
       },
     });
@@ -256,9 +286,15 @@ describe('what the client is told', () => {
         index: 0,
         delta: {
           tool_calls: [
-            { index: 0, id: 'call_r_0', type: 'function', function: { name: 'a', arguments: '{"b":1}' } },
+            { index: 0, id: 'call_r_0', type: 'function', function: { name: 'a', arguments: '' } },
           ],
         },
+        logprobs: null,
+        finish_reason: null,
+      },
+      {
+        index: 0,
+        delta: { tool_calls: [{ index: 0, function: { arguments: '{"b":1}' } }] },
         logprobs: null,
         finish_reason: null,
       },

@@ -15,8 +15,8 @@ import type { Handlers } from './handlers.ts';
 import type { Collected, InferenceCalls, Logprobs, StreamEvent, StreamForm } from './inference-calls.ts';
 import { answersOf, parseArguments, requestHead, toolInput, type ToolWishes } from './inference-request.ts';
 import { eventStream, sseData, sseQueue } from './inference-sse.ts';
-import { answerHead, callId, callsLength, toLogprobs, toUsage } from './openai-answer.ts';
-import { nothingLeftOut, textOfParts, toFormat, toSampling, toThink, toTool } from './openai-request.ts';
+import { answerHead, callId, toLogprobs, toUsage } from './openai-answer.ts';
+import { contentOfParts, nothingLeftOut, toFormat, toSampling, toThink, toTool } from './openai-request.ts';
 import type { RequestContext } from './request-context.ts';
 
 const toCall = (call: OpenAiToolCall, param: string): ToolCall => ({
@@ -34,7 +34,9 @@ const toMessage = (message: OpenAiMessage, index: number, model: string): ChatMe
   const thinking = message.reasoning_content ?? message.reasoning ?? '';
   return {
     role: message.role === 'developer' ? 'system' : message.role,
-    content: Array.isArray(content) ? textOfParts(content, `${at}.content`, model) : (content ?? ''),
+    ...(Array.isArray(content)
+      ? contentOfParts(content, `${at}.content`, model)
+      : { content: content ?? '' }),
     ...(thinking === '' ? {} : { thinking }),
     ...(toolCalls.length === 0 ? {} : { toolCalls }),
     ...(message.name === undefined ? {} : { toolName: message.name }),
@@ -86,6 +88,15 @@ const toToolCall = (call: ToolCall, requestId: string, index: number) => ({
   function: { name: call.name, arguments: JSON.stringify(call.arguments) },
 });
 
+/** A call as a stream has it: first which it is, then its arguments. */
+const callDeltas = (call: ToolCall, requestId: string, index: number): object[] => {
+  const { function: made, ...head } = toToolCall(call, requestId, index);
+  return [
+    { index, ...head, function: { ...made, arguments: '' } },
+    { index, function: { arguments: made.arguments } },
+  ];
+};
+
 const logprobsOf = (wanted: boolean, logprobs: Logprobs | undefined): object | null =>
   wanted ? { content: toLogprobs(logprobs ?? []), refusal: null } : null;
 
@@ -111,8 +122,6 @@ const toChoice = (result: Collected, index: number, request: InferenceRequest): 
 interface Answer {
   begun: boolean;
   calls: number;
-  thinking: number;
-  answer: number;
   usage: InferenceUsage | undefined;
 }
 
@@ -127,8 +136,6 @@ const chunkForm = (
   const answers = requests.map((): Answer => ({
     begun: false,
     calls: 0,
-    thinking: 0,
-    answer: 0,
     usage: undefined,
   }));
   const chunk = (choices: object[], usage: object | null): string =>
@@ -138,22 +145,19 @@ const chunkForm = (
   const content = (event: StreamEvent, index: number, answer: Answer): string => {
     switch (event.type) {
       case 'text': {
-        answer.answer += event.text.length;
         const logprobs = event.logprobs === undefined ? null : logprobsOf(true, event.logprobs);
         return delta(index, { content: event.text }, logprobs, null);
       }
       case 'thinking':
-        answer.thinking += event.text.length;
         return delta(index, { reasoning_content: event.text }, null, null);
       case 'tool_calls': {
         const first = answer.calls;
         answer.calls += event.calls.length;
-        answer.answer += callsLength(event.calls);
-        const calls = event.calls.map((call, at) => ({
-          index: first + at,
-          ...toToolCall(call, requests[index]?.id ?? requestId, first + at),
-        }));
-        return delta(index, { tool_calls: calls }, null, null);
+        const id = requests[index]?.id ?? requestId;
+        return event.calls
+          .flatMap((call, at) => callDeltas(call, id, first + at))
+          .map((toolCall) => delta(index, { tool_calls: [toolCall] }, null, null))
+          .join('');
       }
       case 'done':
         answer.usage = event.usage;
@@ -173,13 +177,8 @@ const chunkForm = (
       return opening + content(event, index, answer);
     },
     encodeEnd: () => {
-      const done = answers.flatMap((answer) =>
-        answer.usage === undefined ? [] : [{ ...answer, usage: answer.usage }],
-      );
-      const usage = toUsage(
-        done.slice(0, 1).map((answer) => answer.usage),
-        done.map((answer) => [answer.usage, answer.thinking === 0 ? undefined : answer]),
-      );
+      const done = answers.flatMap((answer) => answer.usage ?? []);
+      const usage = toUsage(done.slice(0, 1), done);
       return `${withUsage ? chunk([], usage) : ''}data: [DONE]\n\n`;
     },
     // OpenAI's clients read an `error` member of a data event as an exception.
@@ -199,15 +198,7 @@ export const openaiChatHandlers = (calls: InferenceCalls): Handlers<'chatComplet
       return;
     }
     const results = await calls.collectAll(call, requests);
-    const answers = results.map(
-      ({ usage, thinking, text, calls: made }) =>
-        [
-          usage,
-          thinking === ''
-            ? undefined
-            : { thinking: thinking.length, answer: text.length + callsLength(made) },
-        ] as const,
-    );
+    const usages = results.map(({ usage }) => usage);
     call.response.json({
       ...head,
       object: 'chat.completion',
@@ -215,10 +206,7 @@ export const openaiChatHandlers = (calls: InferenceCalls): Handlers<'chatComplet
         const result = results[index];
         return result === undefined ? [] : [toChoice(result, index, request)];
       }),
-      usage: toUsage(
-        results.slice(0, 1).map(({ usage }) => usage),
-        answers,
-      ),
+      usage: toUsage(usages.slice(0, 1), usages),
     });
   },
 });

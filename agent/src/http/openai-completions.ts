@@ -119,7 +119,7 @@ const finishReason = (reason: FinishReason): string => (reason === 'length' ? 'l
 const usageOf = (usages: readonly InferenceUsage[], answers: number): object =>
   toUsage(
     usages.filter((_, index) => index % answers === 0),
-    usages.map((usage) => [usage, undefined]),
+    usages,
   );
 
 const chunkForm = (

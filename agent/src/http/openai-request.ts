@@ -7,6 +7,7 @@ import {
   type Think,
   type ToolDefinition,
 } from '@ollamamax/api';
+import { ContentParts, imageOfUrl } from './image-input.ts';
 import { present } from './inference-request.ts';
 
 type SamplingFields = Partial<
@@ -86,17 +87,32 @@ export const toFormat = (
   return { format: { type: 'gbnf', grammar } };
 };
 
-/** The text of content in parts. @throws ApiError capability_missing for anything else than text */
-export const textOfParts = (
-  parts: readonly ({ readonly type: string } | { readonly type: string; readonly text: string })[],
+interface Part {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: string | { readonly url: string } | null;
+}
+
+const urlOf = (given: Exclude<Part['image_url'], undefined>): string =>
+  typeof given === 'string' ? given : (given?.url ?? '');
+
+/**
+ * Text and images of content in parts.
+ * @throws ApiError capability_missing for anything else, invalid_request for an image that is not sent along
+ */
+export const contentOfParts = (
+  parts: readonly Part[],
   param: string,
   model: string,
-): string =>
-  parts
-    .map((part, index) => {
-      if ('text' in part) return part.text;
-      throw new ApiError('capability_missing', `"${model}" takes only text, not ${part.type}.`, {
+): ReturnType<ContentParts['content']> => {
+  const content = new ContentParts('');
+  for (const [index, { type, text, image_url }] of parts.entries())
+    if (text !== undefined) content.addText(text);
+    else if (type === 'image_url' || type === 'input_image')
+      content.addImage(imageOfUrl(urlOf(image_url ?? null), `${param}[${index}].image_url`));
+    else
+      throw new ApiError('capability_missing', `"${model}" takes only text and images, not ${type}.`, {
         param: `${param}[${index}].type`,
       });
-    })
-    .join('');
+  return content.content();
+};

@@ -9,7 +9,7 @@ import {
   type ToolCall,
 } from '@ollamamax/api';
 import { parseArguments, requestHead, toolInput, type ToolWishes } from './inference-request.ts';
-import { textOfParts, toFormat, toSampling, toThink, toTool } from './openai-request.ts';
+import { contentOfParts, toFormat, toSampling, toThink, toTool } from './openai-request.ts';
 import type { RequestContext } from './request-context.ts';
 
 const refuse = (param: string, message: string): never => {
@@ -25,8 +25,12 @@ const refuseMemory = (body: ResponseBody): void => {
     refuse('background', 'Nothing runs in the background here: leave it out and wait for the answer.');
 };
 
-const textOf = (content: ResponseInputContent, param: string, model: string): string =>
-  typeof content === 'string' ? content : textOfParts(content, param, model);
+const contentOf = (
+  content: ResponseInputContent,
+  param: string,
+  model: string,
+): ReturnType<typeof contentOfParts> =>
+  typeof content === 'string' ? { content } : contentOfParts(content, param, model);
 
 /** Puts items together to messages: what the model said, thought and called between two of others is one message. */
 class Conversation {
@@ -58,22 +62,22 @@ class Conversation {
         const name = this.#names.get(item.call_id);
         this.messages.push({
           role: 'tool',
-          content: textOf(item.output, `${param}.output`, model),
+          ...contentOf(item.output, `${param}.output`, model),
           toolCallId: item.call_id,
           ...(name === undefined ? {} : { toolName: name }),
         });
         return;
       }
       default: {
-        const content = textOf(item.content, `${param}.content`, model);
+        const said = contentOf(item.content, `${param}.content`, model);
         if (item.role === 'assistant') {
           if (this.#own !== undefined && (this.#own.content !== '' || this.#own.calls.length > 0))
             this.close();
-          this.#open().content = content;
+          this.#open().content = said.content;
           return;
         }
         this.close();
-        this.messages.push({ role: item.role === 'developer' ? 'system' : item.role, content });
+        this.messages.push({ role: item.role === 'developer' ? 'system' : item.role, ...said });
       }
     }
   }

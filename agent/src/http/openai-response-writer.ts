@@ -8,8 +8,7 @@ import type {
   ToolCall,
 } from '@ollamamax/api';
 import type { Logprobs, StreamEvent } from './inference-calls.ts';
-import { thinkingShare } from './inference-request.ts';
-import { callId, callsLength, toLogprobs } from './openai-answer.ts';
+import { callId, toLogprobs } from './openai-answer.ts';
 
 type Unnumbered<E> = E extends unknown ? Omit<E, 'sequence_number'> : never;
 type Kind = 'message' | 'reasoning';
@@ -90,8 +89,6 @@ export class ResponseWriter {
   #open: Open | undefined;
   #sequence = 0;
   #items = 0;
-  #thinkingLength = 0;
-  #answerLength = 0;
   #status: ResponseObject['status'] = 'in_progress';
   #usage: ResponseObject['usage'] = null;
   #error: ResponseObject['error'] = null;
@@ -132,13 +129,10 @@ export class ResponseWriter {
   #tell(event: StreamEvent): ResponseStreamEvent[] {
     switch (event.type) {
       case 'thinking':
-        this.#thinkingLength += event.text.length;
         return this.#write('reasoning', event.text, []);
       case 'text':
-        this.#answerLength += event.text.length;
         return this.#write('message', event.text, event.logprobs ?? []);
       case 'tool_calls':
-        this.#answerLength += callsLength(event.calls);
         return [...this.#close('completed'), ...event.calls.flatMap((call) => this.#call(call))];
       case 'done': {
         const status = event.reason === 'length' ? 'incomplete' : 'completed';
@@ -264,14 +258,12 @@ export class ResponseWriter {
   }
 
   #usageOf(usage: InferenceUsage): ResponseObject['usage'] {
-    const { promptTokens, completionTokens, cachedPromptTokens } = usage;
+    const { promptTokens, completionTokens, cachedPromptTokens, thinkingTokens = 0 } = usage;
     return {
       input_tokens: promptTokens,
       input_tokens_details: { cached_tokens: cachedPromptTokens, cache_write_tokens: 0 },
       output_tokens: completionTokens,
-      output_tokens_details: {
-        reasoning_tokens: thinkingShare(completionTokens, this.#thinkingLength, this.#answerLength),
-      },
+      output_tokens_details: { reasoning_tokens: thinkingTokens },
       total_tokens: promptTokens + completionTokens,
     };
   }

@@ -115,7 +115,7 @@ const everything: readonly InferenceEvent[] = [
   { type: 'text', text: 'He' },
   { type: 'text', text: 'llo' },
   { type: 'tool_calls', calls: [{ name: 'a', arguments: { b: 1 } }] },
-  done('tool_calls', usageOf(10, 15, 6)),
+  done('tool_calls', { ...usageOf(10, 15, 6), thinkingTokens: 4 }),
 ];
 const items = [
   {
@@ -145,7 +145,6 @@ const usage = {
   input_tokens: 10,
   input_tokens_details: { cached_tokens: 6, cache_write_tokens: 0 },
   output_tokens: 15,
-  // 4 of 17 characters.
   output_tokens_details: { reasoning_tokens: 4 },
   total_tokens: 25,
 };

@@ -24,10 +24,13 @@ export interface RequestContext {
   errorCode: string | undefined;
 }
 
+/** What describes the API is none of Ollama's paths. */
+const ownDocuments = /^\/(docs|openapi\.json)(?![\w-])/;
+
 const dialectOf = (path: string): Dialect => {
   if (path.startsWith('/v1/messages')) return 'anthropic';
   if (path.startsWith('/v1')) return 'openai';
-  return path.startsWith('/api/v1/') ? 'native' : 'ollama';
+  return path.startsWith('/api/v1/') || ownDocuments.test(path) ? 'native' : 'ollama';
 };
 
 const safeRequestId = /^[A-Za-z0-9._-]{1,64}$/;

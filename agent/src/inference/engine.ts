@@ -1,4 +1,22 @@
-import type { InferenceEvent, InferenceRequest, ResidentModel } from '@ollamamax/api';
+import type { AgentDevices, InferenceEvent, InferenceRequest, ResidentModel } from '@ollamamax/api';
+
+/** A verified LoRA adapter that is made for the model it is given with. */
+export interface EngineAdapter {
+  /** Lower-case hex SHA-256 of the file. */
+  readonly digest: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** How strongly it is applied; 1 as it was trained. */
+  readonly scale: number;
+}
+
+/** A verified image projector that is made for the model it is given with. */
+export interface EngineProjector {
+  /** Lower-case hex SHA-256 of the file. */
+  readonly digest: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+}
 
 /** A model file that is verified and ready on this agent's disk, with the defaults it is served with. */
 export interface EngineModel {
@@ -8,12 +26,14 @@ export interface EngineModel {
   readonly digest: string;
   readonly path: string;
   readonly sizeBytes: number;
+  /** Applied to every request: models with other adapters are other models, with runners of their own. */
+  readonly adapters?: readonly EngineAdapter[];
+  /** What makes images into something that the model reads. */
+  readonly projector?: EngineProjector;
   /** Context tokens per request when the request does not say. */
   readonly contextSize: number;
   /** Longest context the model was trained for. */
   readonly maxContextSize: number;
-  /** Bytes of attention state per token of context, when known from the file's metadata; for the memory check. */
-  readonly kvBytesPerToken?: number;
   /** Requests worked on at a time. */
   readonly parallel: number;
   /** Requests that may wait. */
@@ -45,6 +65,8 @@ export interface InferenceEngine {
   unload(name: string): Promise<void>;
   /** Models in memory now, by canonical name. */
   resident(): ReadonlyMap<string, ResidentModel>;
+  /** GPUs it can compute on, as it knows them now; engines that know none leave it out. */
+  devices?(): AgentDevices;
   /** Ends all runners. Running requests fail with agent_draining. */
   stop(): Promise<void>;
 }

@@ -47,13 +47,18 @@ const fromPrompt = (
   model: EngineModel,
   withSystem: (messages: readonly ChatMessage[]) => readonly ChatMessage[],
 ): JobInput => {
-  const { prompt, suffix, context = [] } = input;
+  const { prompt, suffix, context = [], images = [] } = input;
   // Tokens and gaps are what the model sees; no template has a place for them.
-  if (typeof prompt !== 'string' || input.raw === true) return { kind: 'raw', prompt };
+  if (typeof prompt !== 'string' || input.raw === true)
+    return { kind: 'raw', prompt, ...(images.length === 0 ? {} : { images }) };
   if (suffix !== undefined && suffix !== '') return { kind: 'infill', prefix: prompt, suffix };
   const asked: readonly ChatMessage[] = [
     ...(input.system === undefined ? [] : [{ role: 'system' as const, content: input.system }]),
-    { role: 'user', content: prompt },
+    {
+      role: 'user',
+      content: prompt,
+      ...(images.length === 0 ? {} : { images: images.map((data) => ({ data, at: 0 })) }),
+    },
   ];
   return {
     kind: 'chat',

@@ -143,9 +143,28 @@ describe('loading and unloading', () => {
     use({ availableMemory: () => Promise.resolve(1_000_000) });
     await expect(ask(engine, chat('Hello!'))).rejects.toMatchObject({
       code: 'insufficient_memory',
-      message: expect.stringMatching(/needs .* MiB for the file \+ .* MiB are available/),
+      message: expect.stringMatching(
+        /needs \d+ MiB for the weights \+ \d+ MiB for 4 x 1024 tokens of context \+ .* = \d+ MiB, and 1 MiB are available/,
+      ),
     });
     expect(engine.resident().size).toBe(0);
+  });
+
+  test('what a model took before counts when it is loaded again with the same settings', async () => {
+    let available = 1e12;
+    use({ availableMemory: () => Promise.resolve(available) });
+    await ask(engine, chat('Hello!'));
+    await engine.unload(name);
+    available = 1_000_000;
+    await expect(ask(engine, chat('Hello!'))).rejects.toMatchObject({
+      code: 'insufficient_memory',
+      message: expect.stringMatching(
+        /needs \d+ MiB, as measured when it was loaded before for 4 x 1024 tokens/,
+      ),
+    });
+    await expect(ask(engine, chat('Hello!'), tinyModel({ contextSize: 512 }))).rejects.toMatchObject({
+      message: expect.stringContaining('MiB for the weights'),
+    });
   });
 
   test('stop ends running requests and runners', async () => {

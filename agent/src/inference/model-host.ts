@@ -2,7 +2,7 @@ import { ApiError, isApiError, type ResidentModel } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import type { EngineModel } from './engine.ts';
 import { KeepAliveTimer, longestTimerMs } from './keep-alive-timer.ts';
-import { memoryShortage } from './memory-check.ts';
+import { digestsOf } from './model-files.ts';
 import type { Demand, Lease } from './lease.ts';
 import type { EngineObserver } from './observer.ts';
 import { RequestQueue } from './request-queue.ts';
@@ -15,7 +15,8 @@ export interface ModelHostOptions {
   readonly observer: EngineObserver;
   readonly residency: Residency<ModelHost>;
   readonly queueTimeoutMs: number;
-  readonly availableMemory: () => Promise<number>;
+  /** What keeps the model from being loaded now; undefined when it fits. */
+  readonly shortage: (model: EngineModel, contextSize: number) => Promise<ApiError | undefined>;
   readonly specFor: (model: EngineModel, contextSize: number) => LoadSpec;
   readonly startRunner: (model: EngineModel, spec: LoadSpec, signal: AbortSignal) => Promise<RunnerProcess>;
 }
@@ -57,6 +58,7 @@ export class ModelHost implements Resident {
   #loadingSince = 0;
   #averageSeconds = firstGuessSeconds;
   #contextSize = 0;
+  #loadedShare = 0;
   #loading: Promise<void> = Promise.resolve();
   readonly #keepAlive = new KeepAliveTimer((reason) => void this.#unload(reason));
   readonly #stop = new AbortController();
@@ -91,9 +93,11 @@ export class ModelHost implements Resident {
       busySlots: this.#busy,
       queued: this.#queue.size,
       memoryBytes: this.#runner?.residentBytes ?? 0,
+      ...(this.#runner?.placement === undefined ? {} : { placement: this.#runner.placement }),
       loadedAt: new Date(this.#loadedAt).toISOString(),
       ...this.#expiresAt(),
       restarts: this.#restarts,
+      ...(this.#phase === 'loading' ? { loadedShare: this.#loadedShare } : {}),
       state: this.#phase === 'ready' ? 'ready' : this.#phase === 'unloading' ? 'unloading' : 'loading',
     };
   }
@@ -107,6 +111,11 @@ export class ModelHost implements Resident {
     // Timers end where dates begin to be none.
     const at = this.#keepAlive.endsAt ?? since + Math.min(keepAliveSeconds * 1000, longestTimerMs);
     return { expiresAt: new Date(at).toISOString() };
+  }
+
+  /** So much of the model has been loaded, from 0 to 1. */
+  loading(share: number): void {
+    this.#loadedShare = share;
   }
 
   /** Waits, in order, until the model is loaded as demanded and has a free place. */
@@ -206,7 +215,7 @@ export class ModelHost implements Resident {
 
   /** Requests with equal keys can share a runner. */
   #keyFor({ model, contextSize }: Demand): string {
-    return JSON.stringify([model.digest, this.#options.specFor(model, contextSize)]);
+    return JSON.stringify([digestsOf(model), this.#options.specFor(model, contextSize)]);
   }
 
   #queueTimeout(): ApiError {
@@ -305,7 +314,7 @@ export class ModelHost implements Resident {
   async #shortage(): Promise<ApiError | undefined> {
     const demand = this.#queue.head?.demand;
     if (demand === undefined) return undefined;
-    return memoryShortage(demand.model, demand.contextSize, await this.#options.availableMemory());
+    return this.#options.shortage(demand.model, demand.contextSize);
   }
 
   async #start(): Promise<void> {
@@ -318,6 +327,7 @@ export class ModelHost implements Resident {
     this.#parallel = spec.parallel;
     this.#contextSize = spec.contextSize;
     this.#loadingSince = performance.now();
+    this.#loadedShare = 0;
     this.#loadedAt = Date.now();
     try {
       const runner = await this.#options.startRunner(model, spec, this.#stop.signal);

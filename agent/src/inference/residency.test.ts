@@ -1,10 +1,12 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Residency, type Resident } from './residency.ts';
 
 interface Model extends Resident {
   readonly name: string;
   readonly priority: number;
   holdsRunner: boolean;
+  wanted: boolean;
 }
 
 const evicted: string[] = [];
@@ -63,4 +65,47 @@ test('a model with work stays, whatever its priority', async () => {
     2,
   );
   expect(evicted).toEqual(['idle']);
+});
+
+describe('models that push each other out', () => {
+  const loadMs = 20;
+  const never = (): Promise<undefined> => Promise.resolve(undefined);
+
+  /** Two models with room for one, and the times at which each was loaded. */
+  const rivals = () => {
+    const loads: { readonly name: string; readonly startedAt: number; readonly endedAt: number }[] = [];
+    const models = [model('a', { holdsRunner: false }), model('b', { holdsRunner: false })] as const;
+    const residency = new Residency<Model>({ all: () => models, maxLoaded: () => 1, priority: () => 0 });
+    const load = async (which: Model): Promise<void> => {
+      await residency.load(which, never, async () => {
+        const startedAt = performance.now();
+        await delay(loadMs);
+        which.holdsRunner = true;
+        loads.push({ name: which.name, startedAt, endedAt: performance.now() });
+      });
+    };
+    return { models, residency, loads, load };
+  };
+
+  test('the first change is at once, and one that is back stays five times as long as its loading took', async () => {
+    const { models, loads, load } = rivals();
+    const [a, b] = models;
+    for (const next of [a, b, a, b]) await load(next);
+    expect(loads.map(({ name }) => name)).toEqual(['a', 'b', 'a', 'b']);
+    const [, , back, last] = loads;
+    const loading = (back?.endedAt ?? 0) - (back?.startedAt ?? 0);
+    expect((last?.startedAt ?? 0) - (back?.endedAt ?? 0)).toBeGreaterThanOrEqual(5 * loading - 1);
+  });
+
+  test('one that waits for a turn goes when nobody wants it any more', async () => {
+    const { models, residency, loads, load } = rivals();
+    const [a, b] = models;
+    for (const next of [a, b, a]) await load(next);
+    const waiting = load(b);
+    b.wanted = false;
+    residency.changed();
+    await waiting;
+    expect(loads).toHaveLength(3);
+    expect(a.holdsRunner).toBe(true);
+  });
 });

@@ -5,19 +5,28 @@ import { EventChannel } from './event-channel.ts';
 import { toJobGrammar, toJobInput } from './job-input.ts';
 import { readAvailableMemory } from '../available-memory.ts';
 import type { Demand, Lease } from './lease.ts';
+import type { DeviceWatch } from './devices/device-watch.ts';
+import { describeDevices, machineDevices } from './devices/machine-devices.ts';
+import { LoadMemory } from './load-memory.ts';
+import { LoadPlanner, type LoadPlan } from './load-planner.ts';
 import { ModelHost } from './model-host.ts';
 import { noUsage } from './no-usage.ts';
 import type { EngineObserver } from './observer.ts';
 import { Residency } from './residency.ts';
-import { startRunner } from './runner-process.ts';
-import type { GpuChoice, Job, JobEvent, LoadSpec } from './runner/protocol.ts';
+import { startRunner, type RunnerProcess } from './runner-process.ts';
+import type { GpuChoice, Job, LoadSpec } from './runner/protocol.ts';
+import { createWatch } from './request-watch.ts';
 import { resolveSampling } from './sampling.ts';
+import { StateRooms, type StateRoomOptions } from './state-rooms.ts';
+import { checkImages } from './vision.ts';
 
 export interface RunnerEngineOptions {
   readonly logger: Logger;
   /** CPU threads of each runner; very small models take one. */
   readonly threads: number;
   readonly gpu: GpuChoice;
+  /** Devices that models are placed on; those of this machine when left out. */
+  readonly devices?: DeviceWatch;
   readonly loadTimeoutMs: number;
   /** Longest wait for a free slot. */
   readonly queueTimeoutMs: number;
@@ -26,6 +35,8 @@ export interface RunnerEngineOptions {
   readonly priorityOf?: (model: string) => number;
   /** Program of the runner; the one beside this file when left out. */
   readonly runnerModule?: URL;
+  /** llama-server of llama.cpp: computes models that have an image projector. Without it they read only text. */
+  readonly llamaServer?: string | undefined;
   /** The whole environment of runners; see `runnerEnvironment`. Empty when left out. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly observer?: EngineObserver;
@@ -39,6 +50,8 @@ export interface RunnerEngineOptions {
   readonly hangTimeoutMs?: number;
   /** Bytes that may be taken for a model now. */
   readonly availableMemory?: () => Promise<number>;
+  /** Room for states of conversations that a model has no place for. */
+  readonly states?: StateRoomOptions;
 }
 
 const defaultCreditWindow = 64 * 1024;
@@ -69,20 +82,37 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
   const observer = options.observer ?? {};
   const environment = options.environment ?? {};
   const module = options.runnerModule ?? new URL('./runner/main.ts', import.meta.url);
+  const visionModule = new URL('./llama-server/main.ts', import.meta.url);
   const hosts = new Map<string, ModelHost>();
   const residency = new Residency<ModelHost>({
     all: () => hosts.values(),
     maxLoaded: options.maxLoadedModels,
     priority: ({ name }) => options.priorityOf?.(name) ?? 0,
   });
+  const states = new StateRooms(options.states ?? {}, options.logger);
+  const availableMemory = async (): Promise<number> => {
+    const available = await (options.availableMemory ?? readAvailableMemory)();
+    return Math.max(0, available - states.promisedBytes);
+  };
+  const memory = new LoadMemory({ available: availableMemory });
+  const devices =
+    options.gpu === false
+      ? undefined
+      : (options.devices ?? machineDevices(module, environment, options.logger));
+  const planner = new LoadPlanner({ memory, devices });
   let stopped = false;
 
   const specFor = (model: EngineModel, contextSize: number): LoadSpec => ({
     path: model.path,
+    adapters: (model.adapters ?? []).map(({ path, scale }) => ({ path, scale })),
     contextSize,
     parallel: model.parallel,
     threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
     gpu: options.gpu,
+    vision:
+      options.llamaServer === undefined || model.projector === undefined
+        ? undefined
+        : { program: options.llamaServer, projector: model.projector.path },
   });
 
   const hostOf = (name: string): ModelHost => {
@@ -94,22 +124,39 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
       observer,
       residency,
       queueTimeoutMs: options.queueTimeoutMs,
-      availableMemory: options.availableMemory ?? (() => readAvailableMemory()),
+      shortage: (model, contextSize) => planner.shortage(model, contextSize),
       specFor,
-      startRunner: (model, spec, stop) =>
-        startRunner(
-          {
-            module,
-            environment,
-            logger,
-            modelName: model.name,
-            hangTimeoutMs: options.hangTimeoutMs ?? defaultHangTimeoutMs,
-            stopTimeoutMs,
-          },
-          spec,
-          options.loadTimeoutMs,
-          stop,
-        ),
+      startRunner: async (model, spec, stop) => {
+        const start = async (plan: LoadPlan): Promise<RunnerProcess> =>
+          states.with(await availableMemory(), plan.totalBytes, (room) =>
+            startRunner(
+              {
+                module: spec.vision === undefined ? module : visionModule,
+                hasChildren: spec.vision !== undefined,
+                environment: { ...environment, ...plan.choice.environment },
+                logger,
+                modelName: model.name,
+                hangTimeoutMs: options.hangTimeoutMs ?? defaultHangTimeoutMs,
+                stopTimeoutMs,
+                onLoading: (share) => host.loading(share),
+                onMeasured: plan.measured,
+                placement: plan.choice.reason,
+              },
+              { ...plan.specFor(spec), ...(spec.vision === undefined ? { states: room } : {}) },
+              options.loadTimeoutMs,
+              stop,
+            ),
+          );
+        const plan = await planner.plan(model, spec.contextSize);
+        try {
+          return await start(plan);
+        } catch (error) {
+          if (plan.choice.gpuLayers === 0 || stop.aborted) throw error;
+          const reason = `Loading it on a GPU failed. ${error instanceof Error ? error.message : String(error)}`;
+          logger.warn('model not loaded on a GPU', { reason });
+          return await start(await planner.planWithoutDevices(model, spec.contextSize, reason));
+        }
+      },
     });
     hosts.set(name, host);
     return host;
@@ -262,6 +309,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
       yield { type: 'done', reason: 'load', usage };
       return;
     }
+    checkImages(model, input, options.llamaServer);
     const job: Job = {
       input: toJobInput(input, model),
       sampling: resolveSampling(request.sampling, model.parameters),
@@ -295,9 +343,11 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
           return resident === undefined ? [] : [[name, resident] as const];
         }),
       ),
+    devices: () => describeDevices(devices),
     stop: async () => {
       stopped = true;
       await Promise.all([...hosts.values()].map((host) => host.stop()));
+      await states.stop();
     },
   };
 };
@@ -316,45 +366,3 @@ const elapsedNs = (since: number): number => Math.round((performance.now() - sin
 
 const abortError = (signal: AbortSignal): ApiError =>
   isApiError(signal.reason) ? signal.reason : new ApiError('cancelled');
-
-interface Watch {
-  event(event: JobEvent): void;
-  crashed(stopped: boolean): void;
-}
-
-/** Tells the observer how one request goes. */
-const createWatch = (observer: EngineObserver, name: string, startedAt: number): Watch => {
-  let lastAt: number | undefined;
-  let seen = 0;
-  return {
-    event: (event) => {
-      const now = performance.now();
-      switch (event.kind) {
-        case 'text':
-        case 'thinking':
-        case 'tool_calls':
-        case 'embeddings':
-        case 'scores':
-        case 'tokens':
-          if (lastAt === undefined) observer.firstToken?.(name, (now - startedAt) / 1000);
-          if (event.kind === 'text' || event.kind === 'thinking') {
-            seen += event.tokens;
-            observer.tokens?.(name, event.tokens, (now - (lastAt ?? now)) / 1000);
-          }
-          lastAt = now;
-          return;
-        case 'done': {
-          const { promptTokens, completionTokens } = event.usage;
-          observer.finished?.(name, event.reason, promptTokens, completionTokens);
-          return;
-        }
-        case 'failed':
-          observer.finished?.(name, event.code, 0, seen);
-          return;
-        case 'cancelled':
-          observer.finished?.(name, 'cancelled', 0, seen);
-      }
-    },
-    crashed: (stopped) => observer.finished?.(name, stopped ? 'agent_draining' : 'runner_crashed', 0, seen),
-  };
-};

@@ -13,6 +13,8 @@ const keptErrorLines = 5;
 export interface RunnerProcessOptions {
   /** Program of the runner. */
   readonly module: URL;
+  /** Whether the program starts others, which are to end with it in any case. */
+  readonly hasChildren: boolean;
   /** The whole environment of the child: nothing is inherited. */
   readonly environment: Readonly<Record<string, string>>;
   readonly logger: Logger;
@@ -21,6 +23,12 @@ export interface RunnerProcessOptions {
   readonly hangTimeoutMs: number;
   /** How long a runner may take to end when asked. */
   readonly stopTimeoutMs: number;
+  /** Told which part of the model has been loaded, from 0 to 1. */
+  readonly onLoading: (share: number) => void;
+  /** Told how much memory the process holds, whenever it says so. */
+  readonly onMeasured: (residentBytes: number) => void;
+  /** On which devices it computes, and why, in a sentence; undefined: not decided here. */
+  readonly placement: string | undefined;
 }
 
 export interface JobListener {
@@ -48,6 +56,9 @@ export interface RunnerProcess {
   readonly spec: LoadSpec;
   /** Resident set as the runner measured it last, in bytes. */
   readonly residentBytes: number;
+  /** Of them, states of conversations that have no place on the model now. */
+  readonly stateBytes: number;
+  readonly placement: string | undefined;
   /** Settles once the process is gone, with the error for what it was working on. */
   readonly ended: Promise<ApiError>;
   start(job: Job, listener: JobListener): JobHandle;
@@ -79,7 +90,9 @@ export const startRunner = async (
 class ForkedRunner implements RunnerProcess {
   readonly spec: LoadSpec;
   readonly ended: Promise<ApiError>;
+  readonly placement: string | undefined;
   residentBytes = 0;
+  stateBytes = 0;
   readonly #options: RunnerProcessOptions;
   readonly #child: ChildProcess;
   readonly #jobs = new Map<number, OpenJob>();
@@ -93,15 +106,21 @@ class ForkedRunner implements RunnerProcess {
 
   constructor(options: RunnerProcessOptions, spec: LoadSpec) {
     this.spec = spec;
+    this.placement = options.placement;
     this.#options = options;
     this.#child = fork(fileURLToPath(options.module), [], {
       serialization: 'advanced',
       execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...options.environment, UV_THREADPOOL_SIZE: String(Math.max(samplingThreads, spec.parallel)) },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A group of its own, so that all of it can be ended at once.
+      detached: options.hasChildren,
     });
     this.ended = new Promise((resolve) => {
-      this.#child.once('exit', (code, signal) => resolve(this.#crash(code, signal)));
+      this.#child.once('exit', (code, signal) => {
+        this.#kill();
+        resolve(this.#crash(code, signal));
+      });
       this.#child.once('error', (error) => {
         this.#forcedBecause ??= `could not be started (${error.message})`;
         if (this.#child.pid === undefined) resolve(this.#crash(null, null));
@@ -143,7 +162,7 @@ class ForkedRunner implements RunnerProcess {
       const message = await Promise.race([answer, death]);
       if (message.type === 'load_failed')
         throw new ApiError(message.code, `${modelName} could not be loaded: ${message.message}`);
-      this.residentBytes = message.residentBytes;
+      this.#hold(message.residentBytes);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
@@ -185,7 +204,7 @@ class ForkedRunner implements RunnerProcess {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#forcedBecause ??= 'was stopped';
     this.#send({ type: 'stop' });
-    const force = setTimeout(() => this.#child.kill('SIGKILL'), this.#options.stopTimeoutMs);
+    const force = setTimeout(() => this.#kill(), this.#options.stopTimeoutMs);
     await this.ended;
     clearTimeout(force);
   }
@@ -201,15 +220,27 @@ class ForkedRunner implements RunnerProcess {
       case 'load_failed':
         this.#onLoaded?.(message);
         break;
+      case 'loading':
+        this.#options.onLoading(message.share);
+        break;
+      case 'devices':
+        break;
       case 'events':
         this.#progressAt = performance.now();
         for (const event of message.events) this.#deliver(event);
         break;
       case 'heartbeat':
-        this.residentBytes = message.residentBytes;
+        this.stateBytes = message.stateBytes ?? 0;
+        this.#hold(message.residentBytes);
         if (message.progress !== this.#progress) this.#progressAt = performance.now();
         this.#progress = message.progress;
     }
+  }
+
+  #hold(residentBytes: number): void {
+    this.residentBytes = residentBytes;
+    // What the states take is promised apart, and goes with the runner.
+    this.#options.onMeasured(residentBytes - this.stateBytes);
   }
 
   #deliver(event: JobEvent): void {
@@ -228,7 +259,18 @@ class ForkedRunner implements RunnerProcess {
     if (!working) this.#progressAt = now;
     if (now - this.#progressAt <= this.#options.hangTimeoutMs) return;
     this.#forcedBecause = `computed nothing for ${this.#options.hangTimeoutMs} ms and was ended`;
+    this.#kill();
+  }
+
+  /** Ends the process, and what it has started even when it is gone itself. */
+  #kill(): void {
     this.#child.kill('SIGKILL');
+    if (!this.#options.hasChildren || this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, 'SIGKILL');
+    } catch {
+      // There is nobody left in its group.
+    }
   }
 
   #crash(code: number | null, signal: NodeJS.Signals | null): ApiError {

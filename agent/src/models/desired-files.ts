@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { ModelSpec } from '@ollamamax/api';
+import { wantedFiles } from './verified-file.ts';
 
 /** Which files models are made from. */
 export interface DesiredFiles {
@@ -13,10 +14,11 @@ export interface DesiredFiles {
 export const desiredFiles = (specs: readonly ModelSpec[]): DesiredFiles => {
   const downloads = new Map<string, boolean>();
   const inPlace = new Set<string>();
-  for (const { source, sha256, keepFiles } of specs) {
-    if ('file' in source) inPlace.add(resolve(source.file));
-    else if (sha256 !== undefined)
-      downloads.set(sha256, keepFiles === true || downloads.get(sha256) === true);
-  }
+  for (const spec of specs)
+    for (const { source, sha256 } of wantedFiles(spec)) {
+      if ('file' in source) inPlace.add(resolve(source.file));
+      else if (sha256 !== undefined)
+        downloads.set(sha256, spec.keepFiles === true || downloads.get(sha256) === true);
+    }
   return { downloads, inPlace };
 };

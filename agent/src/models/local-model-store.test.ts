@@ -37,8 +37,6 @@ describe('a model from a file', () => {
       sizeBytes: tinyBytes,
       contextSize: 2048,
       maxContextSize: 2048,
-      // 4 layers, 2 key/value heads of 32, keys and values of 2 bytes
-      kvBytesPerToken: 1024,
       parallel: 4,
       maxQueue: 512,
       keepAliveSeconds: 300,

@@ -11,14 +11,15 @@ import {
   type ModelStatus,
 } from '@ollamamax/api';
 import type { Component, Logger } from '@ollamamax/common';
-import type { EngineModel } from '../inference/engine.ts';
+import type { EngineAdapter, EngineModel, EngineProjector } from '../inference/engine.ts';
 import { BlobDirectory, type Standing } from './blob-directory.ts';
 import { desiredFiles } from './desired-files.ts';
 import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
 import { Limiter } from './limiter.ts';
 import { modelInfo, readModelFacts } from './model-facts.ts';
 import type { ModelStore } from './model-store.ts';
-import { type ModelStoreLimits, PlacedModel, sameBytes } from './placed-model.ts';
+import { type ModelStoreLimits, PlacedModel, type ReadyFile, sameBytes } from './placed-model.ts';
+import type { VerifiedFile } from './verified-file.ts';
 
 export interface ModelStoreOptions {
   /** State of this agent. */
@@ -70,6 +71,23 @@ const numCtx = (spec: ModelSpec): number | undefined => {
   const value = spec.parameters?.num_ctx;
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
 };
+
+const projectorOf = ({ path, digest, fingerprint }: VerifiedFile): EngineProjector => ({
+  path,
+  digest,
+  sizeBytes: fingerprint.size,
+});
+
+const adaptersOf = (ready: ReadyFile, { adapters = [] }: ModelSpec): readonly EngineAdapter[] =>
+  ready.adapters.map(({ path, digest, fingerprint }, index) => ({
+    path,
+    digest,
+    sizeBytes: fingerprint.size,
+    scale: adapters[index]?.scale ?? 1,
+  }));
+
+const isDownloadOf = (specs: readonly ModelSpec[], digest: string): boolean =>
+  desiredFiles(specs).downloads.has(digest);
 
 class LocalModelStore implements ModelStore, Component {
   readonly name = 'model store';
@@ -138,12 +156,13 @@ class LocalModelStore implements ModelStore, Component {
       digest: ready.digest,
       path: ready.path,
       sizeBytes: ready.fingerprint.size,
+      ...(ready.adapters.length === 0 ? {} : { adapters: adaptersOf(ready, spec) }),
+      ...(ready.projector === undefined ? {} : { projector: projectorOf(ready.projector) }),
       contextSize: Math.min(numCtx(spec) ?? settings.contextSize ?? defaults.contextSize, maxContextSize),
       maxContextSize,
       parallel: settings.parallel ?? defaults.parallel,
       maxQueue: settings.maxQueue ?? defaults.maxQueue,
       keepAliveSeconds: settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
-      ...(ready.kvBytesPerToken === undefined ? {} : { kvBytesPerToken: ready.kvBytesPerToken }),
       ...(spec.template === undefined ? {} : { template: spec.template }),
       ...(spec.system === undefined ? {} : { system: spec.system }),
       parameters: spec.parameters ?? {},
@@ -175,6 +194,9 @@ class LocalModelStore implements ModelStore, Component {
       system: model.spec.system ?? '',
       license: facts.license,
       parameters: model.spec.parameters ?? {},
+      ...(ready.adapters.length === 0
+        ? {}
+        : { adapters: adaptersOf(ready, model.spec).map(({ digest, scale }) => ({ digest, scale })) }),
       modelInfo: modelInfo(facts),
       tensors: facts.header.tensors.map(({ name: tensor, type, shape }) => ({
         name: tensor,
@@ -300,13 +322,14 @@ class LocalModelStore implements ModelStore, Component {
 
   /** Asked anew for each file: models come and go while others are removed. */
   #standing(digest: string): Standing {
-    const placed = [...this.#models.values()].some(
-      ({ spec }) => 'http' in spec.source && spec.sha256 === digest,
+    const placed = isDownloadOf(
+      [...this.#models.values()].map(({ spec }) => spec),
+      digest,
     );
     const desired = this.#options.desired();
     const unsure = desired === undefined || this.#hasStopped();
     if (placed || unsure || this.#options.inUse?.(digest) === true) return 'used';
-    return desired.some((spec) => 'http' in spec.source && spec.sha256 === digest) ? 'elsewhere' : 'gone';
+    return isDownloadOf(desired, digest) ? 'elsewhere' : 'gone';
   }
 }
 

@@ -153,7 +153,11 @@ describe('capabilities', () => {
 
   test('come from the template the model is served with', async () => {
     expect(await capabilities(validFixture, '')).toEqual(['completion']);
-    expect(await capabilities(validFixture, '{% if tools %}…{% endif %}')).toEqual(['completion', 'tools']);
+    const hermes = '{% if tools %}<tool_call>…</tool_call>{% endif %}';
+    expect(await capabilities(validFixture, hermes)).toEqual(['completion', 'tools']);
+    expect(await capabilities(validFixture, '{% if tools %}of a form nobody knows{% endif %}')).toEqual([
+      'completion',
+    ]);
     expect(await capabilities(validFixture, 'toolset')).toEqual(['completion']);
   });
 

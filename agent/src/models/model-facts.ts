@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { ModelDetails } from '@ollamamax/api';
+import { toolFormatOf } from '../inference/tool-formats/tool-formats.ts';
 import { invalidModelFile } from './gguf-cursor.ts';
 import { fileTypes } from './gguf-format.ts';
 import { readGguf, type GgufHeader, type GgufMetadata, type ReadGgufOptions } from './gguf.ts';
@@ -101,15 +102,28 @@ const commonestType = (header: GgufHeader): string => {
 const rankPooling = 4;
 
 /** What a model can do here: filling in (`insert`) and `thinking` are left out until agents can ask for them. */
-const capabilitiesOf = (metadata: GgufMetadata, architecture: string, template: string): string[] => {
+const capabilitiesOf = (
+  metadata: GgufMetadata,
+  architecture: string,
+  template: string,
+  hasProjector: boolean,
+): string[] => {
   const pooling = integer(metadata, `${architecture}.pooling_type`) ?? 0;
   if (pooling === rankPooling) return [];
   if (pooling > 0 || metadata.get(`${architecture}.attention.causal`)?.value === false) return ['embedding'];
-  return ['completion', ...(/\btools\b/.test(template) ? ['tools'] : [])];
+  return [
+    'completion',
+    // Those whose calls nobody here can read would only be a disappointment.
+    ...(/\btools\b/.test(template) && toolFormatOf(template) !== undefined ? ['tools'] : []),
+    ...(hasProjector ? ['vision'] : []),
+  ];
 };
 
-/** @param template the template the model is served with: its own, or the one of the specification */
-export const modelDetails = (facts: ModelFacts, template: string): ModelDetails => {
+/**
+ * @param template the template the model is served with: its own, or the one of the specification
+ * @param hasProjector whether an image projector comes with it
+ */
+export const modelDetails = (facts: ModelFacts, template: string, hasProjector = false): ModelDetails => {
   const { metadata } = facts.header;
   const family = text(metadata, 'general.architecture');
   const parameterCount = facts.header.tensors.reduce((sum, tensor) => sum + tensor.elements, 0);
@@ -123,31 +137,8 @@ export const modelDetails = (facts: ModelFacts, template: string): ModelDetails 
       (fileType === undefined ? undefined : fileTypes.get(fileType)) ?? commonestType(facts.header),
     contextLength: positive(metadata, `${family}.context_length`),
     embeddingLength: positive(metadata, `${family}.embedding_length`),
-    capabilities: capabilitiesOf(metadata, family, template),
+    capabilities: capabilitiesOf(metadata, family, template, hasProjector),
   };
-};
-
-/**
- * Bytes the cache of one token takes in memory with 16-bit keys and values; undefined where the file does not
- * say it plainly (layers that differ, architectures without attention).
- */
-export const kvBytesPerToken = (facts: ModelFacts): number | undefined => {
-  const { metadata } = facts.header;
-  const family = text(metadata, 'general.architecture');
-  const number = (key: string): number | undefined => {
-    const value = metadata.get(`${family}.${key}`)?.value;
-    return typeof value === 'number' && value > 0 ? value : undefined;
-  };
-  const layers = number('block_count');
-  const heads = number('attention.head_count');
-  const embedding = number('embedding_length');
-  if (layers === undefined || heads === undefined || embedding === undefined) return undefined;
-  if (metadata.has(`${family}.attention.head_count_kv`) && number('attention.head_count_kv') === undefined)
-    return undefined;
-  const headSize = embedding / heads;
-  const perHead =
-    (number('attention.key_length') ?? headSize) + (number('attention.value_length') ?? headSize);
-  return Math.ceil(layers * (number('attention.head_count_kv') ?? heads) * perHead * 2);
 };
 
 /**

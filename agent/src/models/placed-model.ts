@@ -1,8 +1,6 @@
-import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
 import {
-  ApiError,
   isApiError,
+  type ApiError,
   type ErrorCode,
   type ModelDetails,
   type ModelSpec,
@@ -10,16 +8,13 @@ import {
   type ModelStatus,
 } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
+import { checkAdapter } from './adapter-facts.ts';
 import { fileError } from './file-error.ts';
-import {
-  type DigestCache,
-  fingerprintOf,
-  hashFile,
-  sameFingerprint,
-  type Fingerprint,
-} from './file-digest.ts';
-import { type HttpSource, type HttpSourceLimits, downloadBlob } from './http-source.ts';
-import { kvBytesPerToken, modelDetails, readModelFacts, type ModelFacts } from './model-facts.ts';
+import { type DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
+import type { HttpSourceLimits } from './http-source.ts';
+import { modelDetails, readModelFacts, type ModelFacts } from './model-facts.ts';
+import { checkProjector } from './projector-facts.ts';
+import { bringFile, wantedFiles, type VerifiedFile, type WantedFile } from './verified-file.ts';
 
 /** Times in milliseconds. */
 export interface ModelStoreLimits extends HttpSourceLimits {
@@ -45,15 +40,13 @@ export interface PlacedModelOptions {
   readonly onChange: () => void;
 }
 
-/** A verified file that is still what it was when last looked at. */
-export interface ReadyFile {
-  readonly path: string;
-  readonly digest: string;
-  readonly fingerprint: Fingerprint;
+/** A verified file that is still what it was when last looked at, with its adapters and its projector. */
+export interface ReadyFile extends VerifiedFile {
+  /** In the order of the specification. */
+  readonly adapters: readonly VerifiedFile[];
+  readonly projector: VerifiedFile | undefined;
   readonly template: string;
   readonly details: ModelDetails;
-  /** See kvBytesPerToken. */
-  readonly kvBytesPerToken: number | undefined;
 }
 
 interface Progress {
@@ -73,9 +66,21 @@ const slowCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'source_file_missing',
 ]);
 
+const bytesOf = (spec: ModelSpec): string =>
+  JSON.stringify(wantedFiles(spec).map(({ source, sha256 }) => [source, sha256]));
+
 /** Whether two specifications are served from the same bytes. */
-export const sameBytes = (a: ModelSpec, b: ModelSpec): boolean =>
-  JSON.stringify([a.source, a.sha256]) === JSON.stringify([b.source, b.sha256]);
+export const sameBytes = (a: ModelSpec, b: ModelSpec): boolean => bytesOf(a) === bytesOf(b);
+
+/** In the order of `wantedFiles`. */
+const filesOf = (ready: ReadyFile): readonly VerifiedFile[] => [
+  ready,
+  ...ready.adapters,
+  ...(ready.projector === undefined ? [] : [ready.projector]),
+];
+
+const bytesIn = (files: readonly VerifiedFile[]): number =>
+  files.reduce((sum, { fingerprint }) => sum + fingerprint.size, 0);
 
 /** Waits until the time is over or the signal aborts; the caller looks at its signal. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, signal).catch(() => undefined);
@@ -83,7 +88,7 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, sign
 /** Asked anew each time: the compiler takes `signal.aborted` for unchanged across an await. */
 const stopped = (signal: AbortSignal): boolean => signal.aborted;
 
-/** One model placed on this agent: brings its file about, verifies it and watches it until it is stopped. */
+/** One model placed on this agent: brings its files about, verifies and watches them until it is stopped. */
 export class PlacedModel {
   readonly #options: PlacedModelOptions;
   readonly #controller = new AbortController();
@@ -91,6 +96,8 @@ export class PlacedModel {
   #spec: ModelSpec;
   #progress: Progress = { state: 'pending', sizeBytes: 0, completedBytes: 0 };
   #ready: ReadyFile | undefined;
+  /** What is being brought about, or has failed to be. */
+  #wanted: WantedFile;
   #facts: ModelFacts | undefined;
   #running: Promise<void> = Promise.resolve();
   #loggedFailure = '';
@@ -101,6 +108,7 @@ export class PlacedModel {
   constructor(options: PlacedModelOptions) {
     this.#options = options;
     this.#spec = options.spec;
+    this.#wanted = options.spec;
     this.#logger = options.logger.child({ model: options.name });
   }
 
@@ -112,7 +120,7 @@ export class PlacedModel {
   updateSpec(spec: ModelSpec): void {
     this.#spec = spec;
     if (this.#ready !== undefined && this.#facts !== undefined)
-      this.#ready = this.#readyFile(this.#ready, this.#facts);
+      this.#ready = this.#readyFile(this.#ready, this.#ready, this.#facts);
   }
 
   get ready(): ReadyFile | undefined {
@@ -144,7 +152,13 @@ export class PlacedModel {
       completedBytes,
       ...(this.#ready === undefined
         ? {}
-        : { modifiedAt: this.#ready.fingerprint.modifiedAt, details: this.#ready.details }),
+        : {
+            modifiedAt: this.#ready.fingerprint.modifiedAt,
+            details: this.#ready.details,
+            ...(this.#ready.adapters.length === 0
+              ? {}
+              : { adapters: this.#ready.adapters.map((adapter) => adapter.digest) }),
+          }),
       ...(error === undefined ? {} : { error }),
     };
   }
@@ -169,7 +183,7 @@ export class PlacedModel {
         const ready = await this.#bring(signal);
         failures = 0;
         this.#loggedFailure = '';
-        const { size } = ready.fingerprint;
+        const size = bytesIn(filesOf(ready));
         this.#logger.info('Model is ready.', { digest: ready.digest, bytes: size });
         this.#report({ state: 'ready', sizeBytes: size, completedBytes: size });
         await this.#watch(ready, signal);
@@ -202,7 +216,7 @@ export class PlacedModel {
 
   #delay(failure: ApiError, failures: number): number {
     const { limits } = this.#options;
-    if ('file' in this.#spec.source) return limits.checkMs;
+    if ('file' in this.#wanted.source) return limits.checkMs;
     const once = { minMs: limits.slowRetryMs, maxMs: limits.slowRetryMs };
     if (slowCodes.has(failure.code)) return backoffDelay(0, once);
     // Each try costs a whole download: wait longer each time, up to an hour at the usual minute.
@@ -220,130 +234,92 @@ export class PlacedModel {
     this.#wake = undefined;
   }
 
-  /** Returns when the file is no longer the verified one. */
+  /** Returns when a file is no longer the verified one. */
   async #watch(ready: ReadyFile, signal: AbortSignal): Promise<void> {
     while (!stopped(signal)) {
       await this.#pauseUntilWoken(this.#options.limits.checkMs, signal);
       if (stopped(signal)) return;
       this.#lastCheck = Date.now();
-      try {
-        if (!sameFingerprint(await fingerprintOf(ready.path), ready.fingerprint)) {
-          this.#logger.warn('The file of the model has changed; it is verified anew.', { path: ready.path });
-          return;
-        }
-      } catch (error) {
-        if ('file' in this.#spec.source) throw fileError(error, ready.path);
-        this.#logger.warn('The file of the model is gone; it is fetched anew.', { path: ready.path });
-        return;
+      for (const [index, wanted] of wantedFiles(this.#spec).entries()) {
+        this.#wanted = wanted;
+        const file = filesOf(ready)[index];
+        if (file !== undefined && !(await this.#isUnchanged(file))) return;
       }
     }
   }
 
+  async #isUnchanged({ path, fingerprint }: VerifiedFile): Promise<boolean> {
+    try {
+      if (sameFingerprint(await fingerprintOf(path), fingerprint)) return true;
+      this.#logger.warn('A file of the model has changed; it is verified anew.', { path });
+    } catch (error) {
+      if ('file' in this.#wanted.source) throw fileError(error, path);
+      this.#logger.warn('A file of the model is gone; it is fetched anew.', { path });
+    }
+    return false;
+  }
+
   async #bring(signal: AbortSignal): Promise<ReadyFile> {
-    const { source } = this.#spec;
-    const verified =
-      'file' in source ? await this.#verify(resolve(source.file), signal) : await this.#fetch(source, signal);
+    const { adapters = [], projector: wantedProjector } = this.#spec;
+    const verified = await this.#bringOne(this.#spec, [], signal);
     const facts = await readModelFacts(verified.path).catch((error: unknown) => {
       throw isApiError(error) ? error : fileError(error, verified.path);
     });
+    const applied: VerifiedFile[] = [];
+    for (const wanted of adapters) {
+      const adapter = await this.#bringOne(wanted, [verified, ...applied], signal);
+      await checkAdapter(adapter.path, facts.header).catch((error: unknown) => {
+        throw isApiError(error) ? error : fileError(error, adapter.path);
+      });
+      applied.push(adapter);
+    }
+    const projector =
+      wantedProjector === undefined
+        ? undefined
+        : await this.#bringOne(wantedProjector, [verified, ...applied], signal);
+    if (projector !== undefined)
+      await checkProjector(projector.path).catch((error: unknown) => {
+        throw isApiError(error) ? error : fileError(error, projector.path);
+      });
     this.#facts = facts;
-    this.#ready = this.#readyFile(verified, facts);
+    this.#ready = this.#readyFile(verified, { adapters: applied, projector }, facts);
     return this.#ready;
   }
 
-  #readyFile(verified: Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>, facts: ModelFacts): ReadyFile {
+  /** @param here what has been brought about already */
+  #bringOne(wanted: WantedFile, here: readonly VerifiedFile[], signal: AbortSignal): Promise<VerifiedFile> {
+    this.#wanted = wanted;
+    const before = bytesIn(here);
+    return bringFile(
+      wanted,
+      {
+        ...this.#options,
+        logger: this.#logger,
+        onTurn: () => {
+          if (this.#progress.state === 'pending')
+            this.#report({ state: 'downloading', sizeBytes: 0, completedBytes: 0 });
+        },
+        onProgress: (state, sizeBytes, completedBytes) =>
+          this.#report({ state, sizeBytes: before + sizeBytes, completedBytes: before + completedBytes }),
+      },
+      signal,
+    );
+  }
+
+  #readyFile(
+    { path, digest, fingerprint }: VerifiedFile,
+    { adapters, projector }: Pick<ReadyFile, 'adapters' | 'projector'>,
+    facts: ModelFacts,
+  ): ReadyFile {
     const template = this.#spec.template ?? facts.template;
-    const { path, digest, fingerprint } = verified;
     return {
       path,
       digest,
       fingerprint,
+      adapters,
+      projector,
       template,
-      details: modelDetails(facts, template),
-      kvBytesPerToken: kvBytesPerToken(facts),
+      details: modelDetails(facts, template, projector !== undefined),
     };
-  }
-
-  /** Makes sure of the digest of a file that is there. */
-  async #verify(
-    path: string,
-    signal: AbortSignal,
-  ): Promise<Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>> {
-    const expected = this.#spec.sha256;
-    const fingerprint = await this.#fingerprint(path);
-    const known = this.#options.cache.get(path, fingerprint);
-    const digest =
-      known ?? (await this.#options.heavy(path, signal, () => this.#hash(path, fingerprint, signal)));
-    if (expected !== undefined && digest !== expected)
-      throw new ApiError(
-        'digest_mismatch',
-        `${path} has the SHA-256 ${digest}, but ${expected} is expected.`,
-      );
-    return { path, digest, fingerprint };
-  }
-
-  async #hash(path: string, fingerprint: Fingerprint, signal: AbortSignal): Promise<string> {
-    // Another model of the same file may have been at it while this one waited.
-    const known = this.#options.cache.get(path, fingerprint);
-    if (known !== undefined) return known;
-    const sizeBytes = fingerprint.size;
-    this.#report({ state: 'verifying', sizeBytes, completedBytes: 0 });
-    const digest = await hashFile(path, signal, (completedBytes) =>
-      this.#report({ state: 'verifying', sizeBytes, completedBytes }),
-    ).catch((error: unknown) => {
-      throw signal.aborted ? error : fileError(error, path);
-    });
-    if (!sameFingerprint(await this.#fingerprint(path), fingerprint))
-      throw new ApiError('source_file_missing', `${path} was being written while it was verified.`);
-    await this.#options.cache.set(path, fingerprint, digest);
-    return digest;
-  }
-
-  async #fingerprint(path: string): Promise<Fingerprint> {
-    try {
-      return await fingerprintOf(path);
-    } catch (error) {
-      throw fileError(error, path);
-    }
-  }
-
-  async #fetch(
-    source: { readonly http: string },
-    signal: AbortSignal,
-  ): Promise<Pick<ReadyFile, 'path' | 'digest' | 'fingerprint'>> {
-    const { sha256 } = this.#spec;
-    if (sha256 === undefined)
-      throw new ApiError('invalid_request', `${this.#options.name}: a model from http needs sha256.`);
-    const path = join(this.#options.blobDir, `sha256-${sha256}`);
-    const job: HttpSource = { url: source.http, sha256, path };
-    await this.#download(job, signal);
-    try {
-      return await this.#verify(path, signal);
-    } catch (error) {
-      if (!isApiError(error) || error.code !== 'digest_mismatch') throw error;
-      this.#logger.warn('The downloaded file is damaged; it is fetched anew.', { path });
-    }
-    await this.#options.heavy(sha256, signal, () => this.#removeDamaged(job));
-    await this.#download(job, signal);
-    return this.#verify(path, signal);
-  }
-
-  #download(job: HttpSource, signal: AbortSignal): Promise<void> {
-    return this.#options.heavy(job.sha256, signal, () => {
-      if (this.#progress.state === 'pending')
-        this.#report({ state: 'downloading', sizeBytes: 0, completedBytes: 0 });
-      return downloadBlob(job, {
-        cache: this.#options.cache,
-        limits: this.#options.limits,
-        signal,
-        onProgress: (state, sizeBytes, completedBytes) => this.#report({ state, sizeBytes, completedBytes }),
-      });
-    });
-  }
-
-  /** Leaves a file alone that another model of the same digest has fetched anew by now. */
-  async #removeDamaged(job: HttpSource): Promise<void> {
-    const digest = this.#options.cache.get(job.path, await this.#fingerprint(job.path));
-    if (digest !== job.sha256) await rm(job.path, { force: true });
   }
 }

@@ -1,6 +1,7 @@
 import { canonicalModelName, type ModelSpec } from '@ollamamax/api';
 import type { Component, Logger } from '@ollamamax/common';
 import type { InferenceEngine } from '../inference/engine.ts';
+import { digestsOf } from '../inference/model-files.ts';
 import type { ModelStore } from './model-store.ts';
 
 /** Loads models that ask for it into memory as soon as their file is ready here, once per file. */
@@ -20,7 +21,7 @@ export const createPreload = (
       if (spec.preload !== true) continue;
       const model = models.get(canonicalModelName(spec.name));
       if (model === undefined) continue;
-      const key = `${model.name} ${model.digest}`;
+      const key = [model.name, ...digestsOf(model)].join(' ');
       if (loaded.has(key)) continue;
       loaded.add(key);
       const work = engine

@@ -73,6 +73,20 @@ describe('probes depend on the phase of the agent alone', () => {
   });
 });
 
+test.each(['/livez', '/healthz', '/readyz', '/startupz'])(
+  '%s answers HEAD, and refuses other methods',
+  async (path) => {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`;
+    const head = await fetch(url, { method: 'HEAD' });
+    expect({ status: head.status, text: await head.text() }).toEqual({ status: 200, text: '' });
+    const post = await fetch(url, { method: 'POST' });
+    expect({ status: post.status, allow: post.headers.get('allow') }).toEqual({
+      status: 405,
+      allow: 'GET, HEAD',
+    });
+  },
+);
+
 test('metrics tell when certificates end', async () => {
   expect((await get('/metrics')).text).toContain(
     `ollamamax_certificate_expiry_timestamp_seconds{use="internal"} ${end.getTime() / 1000}\n`,

@@ -20,6 +20,11 @@ export const answerProbe = (health: Health, ...[request, response]: Parameters<R
   const [path = '', query = ''] = (request.url ?? '/').split('?', 2);
   const probe = Object.hasOwn(probes, path) ? probes[path] : undefined;
   if (probe === undefined) return false;
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD', 'content-type': 'text/plain; charset=utf-8' });
+    response.end('a probe answers GET and HEAD\n');
+    return true;
+  }
   const report = probe(health);
   response.statusCode = report.status === 'fail' ? 503 : 200;
   response.setHeader('content-type', 'text/plain; charset=utf-8');

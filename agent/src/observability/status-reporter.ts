@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
 import {
   version,
+  type AgentDevices,
   type AgentPhase,
   type AgentStatus,
   type ConsensusStatus,
@@ -27,6 +28,8 @@ export interface StatusSources {
   totals(): AgentTotals;
   models(): readonly ModelStatus[];
   resident(): ReadonlyMap<string, ResidentModel>;
+  /** Left out: nothing is known of any. */
+  devices?(): AgentDevices | undefined;
 }
 
 const sampleMs = 1000;
@@ -83,6 +86,7 @@ export class StatusReporter implements Component {
       queued += model.queued;
     }
     const { apiUrl, dashboardUrl } = sources.urls();
+    const devices = sources.devices?.();
     return {
       id: sources.id,
       cluster: sources.cluster,
@@ -111,6 +115,7 @@ export class StatusReporter implements Component {
         memoryAvailableBytes: this.#memoryAvailable,
         residentBytes: process.memoryUsage.rss(),
         ...(this.#storageTotal === undefined ? {} : { storageTotalBytes: this.#storageTotal }),
+        ...(devices === undefined ? {} : { devices }),
       },
       models: sources.models().map((model) => {
         const held = inMemory.get(model.name);

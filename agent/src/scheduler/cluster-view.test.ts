@@ -59,7 +59,9 @@ describe('models', () => {
         models: [model({ state: 'downloading', sizeBytes: 0, completedBytes: 3 }), model({ name: 'old:1' })],
       }),
       [
-        peer('a', { status: newStatus('a', { models: [model({ digest: 'd', modifiedAt: now })] }) }),
+        peer('a', {
+          status: newStatus('a', { models: [model({ digest: 'd', adapters: ['e'], modifiedAt: now })] }),
+        }),
         peer('b', { online: false, status: newStatus('b', { models: [model()] }) }),
       ],
     );
@@ -68,6 +70,7 @@ describe('models', () => {
       {
         name: 'tiny:latest',
         digest: 'd',
+        adapters: ['e'],
         sizeBytes: 10,
         modifiedAt: now,
         replicasDesired: 3,

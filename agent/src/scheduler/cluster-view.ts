@@ -30,6 +30,7 @@ const clusterValue = (
   ...(status?.resources.storageTotalBytes === undefined
     ? {}
     : { storageTotalBytes: status.resources.storageTotalBytes }),
+  ...(status?.resources.devices === undefined ? {} : { devices: status.resources.devices }),
   catalogRevision: status?.catalogRevision ?? 0,
 });
 
@@ -99,6 +100,7 @@ export const mergeModels = (
         .sort((a, b) => Number(b.state === 'ready') - Number(a.state === 'ready'));
       const digest = byTrust.find((model) => model.digest !== undefined)?.digest ?? spec.sha256;
       const details = byTrust.find((model) => model.details !== undefined)?.details;
+      const adapters = byTrust[0]?.adapters;
       const modifiedAt = byTrust
         .flatMap((model) => (model.modifiedAt === undefined ? [] : [model.modifiedAt]))
         .sort()
@@ -110,6 +112,7 @@ export const mergeModels = (
         replicasDesired: Math.min(spec.replicas ?? defaultReplicas, candidates),
         replicasReady: byTrust.filter((model) => model.state === 'ready').length,
         ...(details === undefined ? {} : { details }),
+        ...(adapters === undefined ? {} : { adapters }),
         ...(modifiedAt === undefined ? {} : { modifiedAt }),
         agents: copies.map(({ id, model }) => ({
           id,

@@ -9,6 +9,7 @@ import type {
 } from '@ollamamax/api';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { InferenceEngine } from '../inference/engine.ts';
+import { imagesOf } from '../inference/vision.ts';
 import type { ModelStore } from '../models/model-store.ts';
 import type { Peer, Peers } from '../p2p/peers.ts';
 import type { LocalRunner } from './local-runner.ts';
@@ -78,7 +79,12 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     const details = [models.list(), ...peers.list().map((peer) => peer.status?.models ?? [])]
       .flat()
       .find((status) => status.name === model && status.details !== undefined)?.details;
-    if (details === undefined || details.capabilities.includes('completion')) return;
+    if (details === undefined) return;
+    const { capabilities } = details;
+    if (capabilities.includes('completion')) {
+      if (capabilities.includes('vision') || imagesOf(input).length === 0) return;
+      throw new ApiError('capability_missing', `"${model}" does not support images.`);
+    }
     const what = input.kind === 'chat' ? 'chat' : 'generate';
     throw new ApiError('capability_missing', `"${model}" does not support ${what}.`, { param: 'model' });
   };

@@ -2,6 +2,7 @@ import { ApiError, isApiError } from '@ollamamax/api';
 import type { InferenceEvent, InferenceRequest } from '@ollamamax/api';
 import { sleep } from '@ollamamax/common';
 import type { InferenceEngine } from '../inference/engine.ts';
+import { digestsOf } from '../inference/model-files.ts';
 import { noUsage } from '../inference/no-usage.ts';
 import type { ModelStore } from '../models/model-store.ts';
 
@@ -34,7 +35,6 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
   let active = 0;
   const digests = new Map<string, number>();
   const count = (digest: string, by: 1 | -1): void => {
-    active += by;
     const requests = (digests.get(digest) ?? 0) + by;
     if (requests === 0) digests.delete(digest);
     else digests.set(digest, requests);
@@ -69,11 +69,14 @@ export const createLocalRunner = (options: LocalRunnerOptions): LocalRunner => {
     if (!options.accepting()) throw new ApiError('agent_draining', undefined, { retryAfterSeconds: 1 });
     const model = models.get(request.model);
     if (model === undefined) throw notReady(request.model);
-    count(model.digest, 1);
+    const files = digestsOf(model);
+    active += 1;
+    for (const digest of files) count(digest, 1);
     try {
       yield* engine.run(model, options.own?.prepare(request) ?? request, signal);
     } finally {
-      count(model.digest, -1);
+      active -= 1;
+      for (const digest of files) count(digest, -1);
     }
   }
 

@@ -1,7 +1,7 @@
 import { errorsOf, routes, type Dialect, type Route } from '../routes.ts';
 import { fieldTable } from './field-table.ts';
 import { code, page, table } from './markdown.ts';
-import { toJsonSchema } from './schema-text.ts';
+import { toJsonSchema } from '../openapi/schema-text.ts';
 
 const dialects: readonly (readonly [Dialect, string, string])[] = [
   ['ollama', "Ollama's API", 'Unknown fields are ignored, as Ollama does.'],
@@ -19,7 +19,7 @@ const dialects: readonly (readonly [Dialect, string, string])[] = [
 ];
 
 const intro = `All of it is on port 8080 of every agent, and any agent answers for the whole cluster. The same as OpenAPI 3.1:
-[openapi.json](openapi.json). Errors: [errors.md](errors.md). Live events: [events.md](events.md).
+[openapi.json](openapi.json), which every agent serves at \`/openapi.json\`, and as a page at \`/docs\`. Errors: [errors.md](errors.md). Live events: [events.md](events.md).
 
 With authentication on, send \`Authorization: Bearer TOKEN\`; the role of the user must be at least the one named with
 the route. Probes without authentication: \`GET /livez\` and \`GET /readyz\`. A \`GET\` route also answers \`HEAD\`; another
@@ -72,11 +72,10 @@ const details = (route: Route): string[] => {
     ...(isObject ? ['Answer:', fieldTable(toJsonSchema(response))] : ['Answer: plain text.']),
     ...(streams === undefined || streamItem === undefined
       ? []
-      : streamItem === response
-        ? [
-            `As a stream (${code(streams)}) each line has the form of the answer, the last one \`done: true\`.`,
-          ]
-        : [`As a stream (${code(streams)}) each event carries:`, fieldTable(toJsonSchema(streamItem))]),
+      : [
+          `As a stream (${code(streams)}) each ${streams === 'text/event-stream' ? 'event' : 'line'} carries:`,
+          fieldTable(toJsonSchema(streamItem)),
+        ]),
     errorLinks(route),
   ];
 };

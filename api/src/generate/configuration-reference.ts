@@ -1,6 +1,6 @@
 import { NodeConfig } from '../config.ts';
 import { code, fence, page, table } from './markdown.ts';
-import { fieldsOf, isGroup, toJsonSchema, typeText, type JsonSchema } from './schema-text.ts';
+import { fieldsOf, isGroup, toJsonSchema, typeText, type JsonSchema } from '../openapi/schema-text.ts';
 
 const intro = `An agent reads \`node.yaml\` and then the environment, which wins. Without a file every default applies. The
 file may use \`\${VAR}\` and \`\${VAR:-default}\` inside values. All problems are reported at once, each with its place;

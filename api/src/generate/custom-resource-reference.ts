@@ -3,7 +3,7 @@ import { annotations, apiVersion, labels } from '../kubernetes/names.ts';
 import type { Rule } from '../kubernetes/schema.ts';
 import { fieldTable } from './field-table.ts';
 import { code, fence, page, table } from './markdown.ts';
-import type { JsonSchema } from './schema-text.ts';
+import type { JsonSchema } from '../openapi/schema-text.ts';
 
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;

@@ -11,7 +11,7 @@ import {
 } from '../events.ts';
 import { fieldTable } from './field-table.ts';
 import { code, fence, page, table } from './markdown.ts';
-import { toJsonSchema } from './schema-text.ts';
+import { toJsonSchema } from '../openapi/schema-text.ts';
 
 const intro = `Live events come over a WebSocket at \`/ws\` of the API and of the dashboard port, subprotocol
 \`${eventsSubprotocol}\`, one JSON object per text frame. The dashboard uses nothing else.

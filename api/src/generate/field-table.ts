@@ -1,5 +1,5 @@
 import { code, table } from './markdown.ts';
-import { fieldsOf, typeText, type JsonSchema } from './schema-text.ts';
+import { fieldsOf, typeText, type JsonSchema } from '../openapi/schema-text.ts';
 
 /** The fields of an object: name, type and bounds, default, description. */
 export const fieldTable = (schema: JsonSchema, without: readonly string[] = []): string =>

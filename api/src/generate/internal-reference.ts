@@ -12,7 +12,7 @@ import { DesiredState } from '../wire/desired-state.ts';
 import { InferenceEvent, InferenceRequest } from '../wire/inference.ts';
 import { fieldTable } from './field-table.ts';
 import { code, page, table } from './markdown.ts';
-import { toJsonSchema } from './schema-text.ts';
+import { toJsonSchema } from '../openapi/schema-text.ts';
 
 const intro = `Agents talk to each other, and the operator to agents, over port ${ports.internal}: HTTP/1.1 in mutual TLS 1.3. It is
 not for clients and may change with any version; all agents of a cluster run the same one, or two neighbouring ones

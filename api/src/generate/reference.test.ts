@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { ModelSpec } from '../wire/desired-state.ts';
 import { fieldTable } from './field-table.ts';
 import { table } from './markdown.ts';
-import { fieldsOf, toJsonSchema, typeText } from './schema-text.ts';
+import { fieldsOf, toJsonSchema, typeText } from '../openapi/schema-text.ts';
 
 describe('types in words', () => {
   test.each([

@@ -242,10 +242,6 @@ export const modelConditions = {
         meaning: 'This version cannot get models from such a source.',
         action: 'Use file, pvc or http.',
       },
-      AdaptersNotSupportedYet: {
-        meaning: 'This version cannot apply adapters.',
-        action: 'Remove spec.adapters, or merge them into the model file.',
-      },
       ClusterNotFound: {
         meaning: 'There is no OllamaCluster of that name in the namespace.',
         action: 'Create it, or correct spec.clusterRef.name in a new OllamaModel.',

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Immutable } from '../immutable.ts';
 import { oneOf } from '../one-of.ts';
+import { maxAdapters } from '../wire/desired-state.ts';
 import {
   Condition,
   keyedList,
@@ -21,59 +22,73 @@ export type ModelSourceKind = (typeof modelSourceKinds)[number];
 /** Those that agents can use today; the others are accepted and report `SourceNotSupportedYet`. */
 export const supportedModelSources: ReadonlySet<ModelSourceKind> = new Set(['file', 'pvc', 'http']);
 
-const exactlyOne = `[${modelSourceKinds.map((kind) => `has(self.${kind})`).join(', ')}].filter(given, given).size() == 1`;
+const exactlyOneOf = (kinds: readonly string[]): string =>
+  `[${kinds.map((kind) => `has(self.${kind})`).join(', ')}].filter(given, given).size() == 1`;
+
+const fileDigest = textLike(
+  '^[0-9a-f]{64}$',
+  'sha256 must be 64 lower-case hexadecimal digits, without "sha256:" before',
+  {
+    maxLength: 128,
+    description:
+      'SHA-256 of the file, 64 lower-case hexadecimal digits. Without it the file is taken as it is.',
+  },
+);
+
+/** Sources from which agents get a file of any kind. */
+const fileSources = {
+  file: Type.Optional(
+    Type.Object(
+      {
+        path: filePath('Absolute path of a GGUF file in the pods, from their image or a volume of spec.pod.'),
+      },
+      {
+        description: 'A file that every agent already has.',
+        ...rules({
+          rule: 'self.path.startsWith("/") && !self.path.contains("/../") && !self.path.endsWith("/..")',
+          message: 'file.path must be an absolute path without ".."',
+          fieldPath: '.path',
+        }),
+      },
+    ),
+  ),
+  pvc: Type.Optional(
+    Type.Object(
+      {
+        claimName: objectName({ description: 'PersistentVolumeClaim in the same namespace.' }),
+        path: filePath('Path of a GGUF file on it, from its root.'),
+      },
+      {
+        description:
+          'A file on a volume that all agents mount to read. Agents restart one by one when the first model names a claim.',
+        ...rules({
+          rule: '!self.path.startsWith("/") && self.path.split("/").all(part, part != ".." && part != "")',
+          message: 'pvc.path must be relative to the root of the volume, without ".." and empty parts',
+          fieldPath: '.path',
+        }),
+      },
+    ),
+  ),
+  http: Type.Optional(
+    Type.Object(
+      {
+        url: textLike(
+          '^https?://[^\\s/]+\\S*$',
+          'http.url must begin with http:// or https:// and a host, and have no spaces',
+          {
+            maxLength: 4096,
+            description: 'Where agents download it; resumed after an interruption. Needs sha256.',
+          },
+        ),
+      },
+      { description: 'A file behind a URL.' },
+    ),
+  ),
+};
 
 const Source = Type.Object(
   {
-    file: Type.Optional(
-      Type.Object(
-        {
-          path: filePath(
-            'Absolute path of a GGUF file in the pods, from their image or a volume of spec.pod.',
-          ),
-        },
-        {
-          description: 'A file that every agent already has.',
-          ...rules({
-            rule: 'self.path.startsWith("/") && !self.path.contains("/../") && !self.path.endsWith("/..")',
-            message: 'file.path must be an absolute path without ".."',
-            fieldPath: '.path',
-          }),
-        },
-      ),
-    ),
-    pvc: Type.Optional(
-      Type.Object(
-        {
-          claimName: objectName({ description: 'PersistentVolumeClaim in the same namespace.' }),
-          path: filePath('Path of a GGUF file on it, from its root.'),
-        },
-        {
-          description:
-            'A file on a volume that all agents mount to read. Agents restart one by one when the first model names a claim.',
-          ...rules({
-            rule: '!self.path.startsWith("/") && self.path.split("/").all(part, part != ".." && part != "")',
-            message: 'pvc.path must be relative to the root of the volume, without ".." and empty parts',
-            fieldPath: '.path',
-          }),
-        },
-      ),
-    ),
-    http: Type.Optional(
-      Type.Object(
-        {
-          url: textLike(
-            '^https?://[^\\s/]+\\S*$',
-            'http.url must begin with http:// or https:// and a host, and have no spaces',
-            {
-              maxLength: 4096,
-              description: 'Where agents download it; resumed after an interruption. Needs spec.sha256.',
-            },
-          ),
-        },
-        { description: 'A file behind a URL.' },
-      ),
-    ),
+    ...fileSources,
     ollama: Type.Optional(
       Type.Object(
         {
@@ -121,12 +136,42 @@ const Source = Type.Object(
   {
     description: 'Where the model comes from: exactly one of these.',
     ...rules({
-      rule: exactlyOne,
+      rule: exactlyOneOf(modelSourceKinds),
       message: `exactly one source is needed: ${modelSourceKinds.join(', ')}`,
     }),
   },
 );
 export type OllamaModelSource = Immutable<Static<typeof Source>>;
+
+const adapterSourceKinds = Object.keys(fileSources);
+
+const Adapter = Type.Object(
+  {
+    source: Type.Object(fileSources, {
+      description: 'Where the adapter comes from: exactly one of these.',
+      ...rules({
+        rule: exactlyOneOf(adapterSourceKinds),
+        message: `exactly one source is needed: ${adapterSourceKinds.join(', ')}`,
+      }),
+    }),
+    sha256: Type.Optional(fileDigest),
+    scale: Type.Optional(
+      Type.Number({
+        minimum: -100,
+        maximum: 100,
+        description: 'How strongly it is applied: 1, which is usual, as it was trained; 0 not at all.',
+      }),
+    ),
+  },
+  {
+    description: 'A LoRA adapter that was made for the model.',
+    ...rules({
+      rule: '!has(self.source.http) || has(self.sha256)',
+      message: 'sha256 is needed for a source of kind http',
+      fieldPath: '.sha256',
+    }),
+  },
+);
 
 const Parameters = Type.Object(
   {
@@ -186,17 +231,7 @@ export const OllamaModelSpec = Type.Object(
       ),
     ),
     source: Source,
-    sha256: Type.Optional(
-      textLike(
-        '^[0-9a-f]{64}$',
-        'sha256 must be 64 lower-case hexadecimal digits, without "sha256:" before',
-        {
-          maxLength: 128,
-          description:
-            'SHA-256 of the file, 64 lower-case hexadecimal digits. Without it the file is taken as it is.',
-        },
-      ),
-    ),
+    sha256: Type.Optional(fileDigest),
     replicas: Type.Integer({
       minimum: 1,
       maximum: 100,
@@ -213,13 +248,10 @@ export const OllamaModelSpec = Type.Object(
     system: Type.Optional(Type.String({ maxLength: 65536, description: 'Default system message.' })),
     parameters: Type.Optional(Parameters),
     adapters: Type.Optional(
-      plainList(
-        Type.Object(
-          { path: filePath('Absolute path of a GGUF adapter in the pods.') },
-          { description: 'One LoRA adapter.' },
-        ),
-        { maxItems: 8, description: 'LoRA adapters. Not supported yet.' },
-      ),
+      plainList(Adapter, {
+        maxItems: maxAdapters,
+        description: 'LoRA adapters in GGUF that are applied to the model, all at once.',
+      }),
     ),
     preload: Type.Boolean({
       default: false,
@@ -290,7 +322,15 @@ export const OllamaModelStatus = Type.Object(
         description: 'SHA-256 of the file that agents serve.',
       }),
     ),
-    sizeBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'Size of the file.' })),
+    adapters: Type.Optional(
+      plainList(Type.String({ pattern: '^[0-9a-f]{64}$', maxLength: 64 }), {
+        maxItems: maxAdapters,
+        description: 'SHA-256 of the adapters that agents serve it with.',
+      }),
+    ),
+    sizeBytes: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'Size of the file and of its adapters together.' }),
+    ),
     desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are to hold it.' })),
     readyReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that can serve it.' })),
     progressPercent: Type.Optional(

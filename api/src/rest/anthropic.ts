@@ -8,8 +8,22 @@ const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T)
 
 const TextBlock = Type.Object({ type: Type.Literal('text'), text: Type.String() });
 
+const ImageBlock = Type.Object({
+  type: Type.Literal('image'),
+  source: Type.Union([
+    Type.Object({
+      type: Type.Literal('base64'),
+      media_type: Type.Optional(Type.String()),
+      data: Type.String({ description: 'Content of the file: PNG, JPEG, GIF or WebP.' }),
+    }),
+    Type.Object({
+      type: oneOf(['url', 'file'], { description: 'Refused: nothing is fetched, and no files are stored.' }),
+    }),
+  ]),
+});
+
 const OtherBlock = Type.Object({
-  type: oneOf(['image', 'document', 'search_result'], { description: 'Refused: only text is served.' }),
+  type: oneOf(['document', 'search_result'], { description: 'Refused: only text and images are served.' }),
 });
 
 const ThinkingBlock = Type.Object({
@@ -34,13 +48,17 @@ const ToolResultBlock = Type.Object({
   type: Type.Literal('tool_result'),
   tool_use_id: Type.String(),
   content: Type.Optional(
-    Type.Union([Type.String(), Type.Array(Type.Union([TextBlock, OtherBlock]), { maxItems: 10000 })]),
+    Type.Union([
+      Type.String(),
+      Type.Array(Type.Union([TextBlock, ImageBlock, OtherBlock]), { maxItems: 10000 }),
+    ]),
   ),
   is_error: Type.Optional(Type.Boolean({ description: 'Told to the model before the content.' })),
 });
 
 export const AnthropicBlock = Type.Union([
   TextBlock,
+  ImageBlock,
   OtherBlock,
   ThinkingBlock,
   RedactedBlock,

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { oneOf } from '../one-of.ts';
-import { ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
+import { AgentDevices, ModelDetails, ModelState, ResidentModel } from '../wire/agent-status.ts';
 import { UserName } from '../users.ts';
 import { maxReasonCharacters } from '../wire/catalog-command.ts';
 import { agentIdPattern, ClusterSettings } from '../wire/desired-state.ts';
@@ -71,6 +71,7 @@ export const Node = Type.Object({
   memoryAvailableBytes: Type.Integer(),
   residentBytes: Type.Integer(),
   storageTotalBytes: Type.Optional(Type.Integer({ description: 'Of the file system with the model files.' })),
+  devices: Type.Optional(AgentDevices),
   catalogRevision: Type.Integer(),
 });
 
@@ -86,6 +87,11 @@ export const Model = Type.Object({
   replicasDesired: Type.Integer(),
   replicasReady: Type.Integer(),
   details: Type.Optional(ModelDetails),
+  adapters: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'SHA-256 of the LoRA adapters that it is served with; left out when there are none.',
+    }),
+  ),
   agents: Type.Array(
     Type.Object({
       id: Type.String(),

@@ -39,7 +39,8 @@ const thinkField = Type.Optional(
 
 const imagesField = Type.Optional(
   Type.Union([Type.Array(Type.String()), Type.Null()], {
-    description: 'Refused: no vision model is served in this version.',
+    description:
+      'Image files (PNG, JPEG, GIF, WebP) in base64, for models with the capability vision; refused for others.',
   }),
 );
 

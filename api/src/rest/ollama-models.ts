@@ -28,7 +28,9 @@ export const CreateBody = Type.Object({
     }),
   ),
   adapters: Type.Optional(
-    Type.Record(Type.String(), digest, { description: 'Refused: adapters are not served in this version.' }),
+    Type.Record(Type.String(), digest, {
+      description: 'LoRA adapters in GGUF by their names: the digests of their blobs, uploaded before.',
+    }),
   ),
   template: Type.Optional(
     Type.String({

@@ -12,14 +12,22 @@ import {
 import { OpenAiTokenLogprob, OpenAiUsage, ReasoningEffort } from './openai.ts';
 
 const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() });
+const ImagePart = Type.Object({
+  type: Type.Literal('image_url'),
+  image_url: Type.Object({
+    url: Type.String({
+      description: 'data:image/png;base64, and the content, or JPEG, GIF, WebP; other URLs are refused.',
+    }),
+  }),
+});
 const OtherPart = Type.Object({
-  type: oneOf(['image_url', 'input_audio', 'file', 'refusal'], {
-    description: 'Refused: only text is served.',
+  type: oneOf(['input_audio', 'file', 'refusal'], {
+    description: 'Refused: only text and images are served.',
   }),
 });
 const Content = Type.Union([
   Type.String(),
-  Type.Array(Type.Union([TextPart, OtherPart]), { maxItems: 10000 }),
+  Type.Array(Type.Union([TextPart, ImagePart, OtherPart]), { maxItems: 10000 }),
   Type.Null(),
 ]);
 
@@ -159,9 +167,14 @@ export const ChatCompletionChunk = Type.Object({
           Type.Array(
             Type.Object({
               index: Type.Integer(),
-              id: Type.String(),
-              type: Type.Literal('function'),
-              function: Type.Object({ name: Type.String(), arguments: Type.String() }),
+              id: Type.Optional(
+                Type.String({ description: 'In the first piece of the call only, as type and name.' }),
+              ),
+              type: Type.Optional(Type.Literal('function')),
+              function: Type.Object({
+                name: Type.Optional(Type.String()),
+                arguments: Type.String({ description: 'Goes on from the piece before.' }),
+              }),
             }),
           ),
         ),

@@ -6,14 +6,22 @@ import { OpenAiTokenLogprob, ReasoningEffort } from './openai.ts';
 // The Responses API without a memory: every request brings its whole conversation.
 
 const TextInput = Type.Object({ type: oneOf(['input_text', 'output_text', 'text']), text: Type.String() });
+const ImageInput = Type.Object({
+  type: Type.Literal('input_image'),
+  image_url: nullable(
+    Type.String({
+      description: 'data:image/png;base64, and the content, or JPEG, GIF, WebP; other URLs are refused.',
+    }),
+  ),
+});
 const OtherInput = Type.Object({
-  type: oneOf(['input_image', 'input_file', 'input_audio', 'refusal'], {
-    description: 'Refused: only text is served.',
+  type: oneOf(['input_file', 'input_audio', 'refusal'], {
+    description: 'Refused: only text and images are served.',
   }),
 });
 const InputContent = Type.Union([
   Type.String(),
-  Type.Array(Type.Union([TextInput, OtherInput]), { maxItems: 10000 }),
+  Type.Array(Type.Union([TextInput, ImageInput, OtherInput]), { maxItems: 10000 }),
 ]);
 export type ResponseInputContent = Static<typeof InputContent>;
 

@@ -1,4 +1,5 @@
 import * as anthropic from '../rest/anthropic.ts';
+import { exampleMessages as messages, exampleModel as model } from './examples.ts';
 import { inferenceErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
@@ -10,6 +11,7 @@ export const anthropicRoutes = {
     path: '/v1/messages',
     summary: 'Answer a conversation',
     body: anthropic.AnthropicMessagesBody,
+    example: { model, messages, max_tokens: 16 },
     response: anthropic.AnthropicMessageResponse,
     streams: 'text/event-stream',
     streamItem: anthropic.AnthropicStreamEvent,
@@ -19,6 +21,7 @@ export const anthropicRoutes = {
     path: '/v1/messages/count_tokens',
     summary: 'Tokens that a conversation has for the model',
     body: anthropic.AnthropicCountBody,
+    example: { model, messages },
     response: anthropic.AnthropicCountResponse,
   },
 } as const satisfies Record<string, Route>;

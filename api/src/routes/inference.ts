@@ -1,4 +1,5 @@
 import * as inference from '../rest/inference.ts';
+import { exampleMessages as messages, exampleModel as model } from './examples.ts';
 import { inferenceErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
@@ -10,6 +11,7 @@ export const inferenceRoutes = {
     path: '/api/v1/generate',
     summary: 'Complete a prompt',
     body: inference.NativeGenerateBody,
+    example: { model, prompt: 'Hello', options: { maxTokens: 16 } },
     response: inference.NativeGenerateResponse,
     streams: 'text/event-stream',
     streamItem: inference.NativeStreamEvent,
@@ -19,6 +21,7 @@ export const inferenceRoutes = {
     path: '/api/v1/chat',
     summary: 'Answer a conversation',
     body: inference.NativeChatBody,
+    example: { model, messages, options: { maxTokens: 16 } },
     response: inference.NativeChatResponse,
     streams: 'text/event-stream',
     streamItem: inference.NativeStreamEvent,
@@ -28,6 +31,7 @@ export const inferenceRoutes = {
     path: '/api/v1/embeddings',
     summary: 'Embeddings',
     body: inference.NativeEmbeddingsBody,
+    example: { model, input: ['Hello', 'Good morning'] },
     response: inference.NativeEmbeddingsResponse,
   },
   tokenize: {
@@ -35,6 +39,7 @@ export const inferenceRoutes = {
     path: '/api/v1/tokenize',
     summary: 'Tokens of a text',
     body: inference.NativeTokenizeBody,
+    example: { model, text: 'Hello' },
     response: inference.NativeTokenizeResponse,
   },
   detokenize: {
@@ -42,6 +47,7 @@ export const inferenceRoutes = {
     path: '/api/v1/detokenize',
     summary: 'Text of tokens',
     body: inference.NativeDetokenizeBody,
+    example: { model, tokens: [1, 2, 3] },
     response: inference.NativeDetokenizeResponse,
   },
   applyTemplate: {
@@ -49,6 +55,7 @@ export const inferenceRoutes = {
     path: '/api/v1/apply-template',
     summary: 'The prompt that a conversation becomes',
     body: inference.NativeTemplateBody,
+    example: { model, messages },
     response: inference.NativeTemplateResponse,
   },
 } as const satisfies Record<string, Route>;

@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import * as manage from '../rest/ollama-models.ts';
 import * as ollama from '../rest/ollama.ts';
+import { blobDigestPattern } from '../wire/own-models.ts';
+import { exampleMessages as messages, exampleModel as model } from './examples.ts';
 import { inferenceErrors, later, modelErrors } from './inference-errors.ts';
 import type { Route } from './route.ts';
 
@@ -14,6 +16,15 @@ const writeErrors = [
   'outcome_unknown',
 ] as const;
 
+const BlobDigest = Type.String({
+  pattern: blobDigestPattern,
+  description: 'SHA-256 of the bytes.',
+  examples: [`sha256:${'0'.repeat(64)}`],
+});
+
+/** What goes wrong after the first line is the last line. */
+const ProgressLine = Type.Union([manage.ProgressResponse, ollama.OllamaError]);
+
 /** What can go wrong with a registry. */
 const registryErrors = ['source_unreachable', 'source_refused', 'agent_draining'] as const;
 
@@ -25,6 +36,7 @@ export const ollamaRoutes = {
     summary: 'Says that Ollama is running',
     access: 'public',
     response: Type.String(),
+    contentType: 'text/plain',
   },
   ollamaVersion: {
     method: 'get',
@@ -57,6 +69,7 @@ export const ollamaRoutes = {
     summary: 'Facts about a model',
     access: 'readonly',
     body: ollama.ShowBody,
+    example: { model },
     response: ollama.ShowResponse,
     errors: [...modelErrors, 'model_not_ready', 'agent_unreachable'],
   },
@@ -67,9 +80,10 @@ export const ollamaRoutes = {
     summary: 'Complete a prompt',
     access: 'user',
     body: ollama.GenerateBody,
+    example: { model, prompt: 'Hello', options: { num_predict: 16 }, stream: false },
     response: ollama.GenerateResponse,
     streams: 'application/x-ndjson',
-    streamItem: Type.Union([ollama.GenerateResponse, ollama.QueuedLine]),
+    streamItem: Type.Union([ollama.GenerateResponse, ollama.QueuedLine, ollama.OllamaError]),
     errors: inferenceErrors,
   },
   chat: {
@@ -79,9 +93,10 @@ export const ollamaRoutes = {
     summary: 'Answer a conversation',
     access: 'user',
     body: ollama.ChatBody,
+    example: { model, messages, options: { num_predict: 16 }, stream: false },
     response: ollama.ChatResponse,
     streams: 'application/x-ndjson',
-    streamItem: Type.Union([ollama.ChatResponse, ollama.QueuedLine]),
+    streamItem: Type.Union([ollama.ChatResponse, ollama.QueuedLine, ollama.OllamaError]),
     errors: inferenceErrors,
   },
   embed: {
@@ -91,6 +106,7 @@ export const ollamaRoutes = {
     summary: 'Embeddings',
     access: 'user',
     body: ollama.EmbedBody,
+    example: { model, input: ['Hello', 'Good morning'] },
     response: ollama.EmbedResponse,
     errors: inferenceErrors,
   },
@@ -101,6 +117,7 @@ export const ollamaRoutes = {
     summary: 'Embeddings (old form)',
     access: 'user',
     body: ollama.EmbeddingsBody,
+    example: { model, prompt: 'Hello' },
     response: ollama.EmbeddingsResponse,
     errors: inferenceErrors,
   },
@@ -111,9 +128,10 @@ export const ollamaRoutes = {
     summary: 'Fetch a model from a registry',
     access: 'admin',
     body: manage.PullBody,
+    example: { model: 'smollm2:135m', stream: false },
     response: manage.ProgressResponse,
     streams: 'application/x-ndjson',
-    streamItem: manage.ProgressResponse,
+    streamItem: ProgressLine,
     errors: [...writeErrors, ...registryErrors, 'digest_mismatch', 'model_file_invalid', 'disk_full'],
   },
   push: {
@@ -123,9 +141,10 @@ export const ollamaRoutes = {
     summary: 'Send a model to a registry',
     access: 'admin',
     body: manage.PushBody,
+    example: { model: 'registry.example.com/team/my-model', stream: false },
     response: manage.ProgressResponse,
     streams: 'application/x-ndjson',
-    streamItem: manage.ProgressResponse,
+    streamItem: ProgressLine,
     errors: [...modelErrors, ...registryErrors, 'model_declared', 'agent_unreachable'],
   },
   create: {
@@ -135,9 +154,10 @@ export const ollamaRoutes = {
     summary: 'Make a model',
     access: 'admin',
     body: manage.CreateBody,
+    example: { model: 'my-model', from: model, system: 'Answer in one sentence.', stream: false },
     response: manage.ProgressResponse,
     streams: 'application/x-ndjson',
-    streamItem: manage.ProgressResponse,
+    streamItem: ProgressLine,
     errors: [
       ...writeErrors,
       'model_not_ready',
@@ -154,7 +174,9 @@ export const ollamaRoutes = {
     summary: 'Copy a model',
     access: 'admin',
     body: manage.CopyBody,
+    example: { source: model, destination: 'my-copy' },
     response: Type.String(),
+    contentType: 'text/plain',
     errors: [...writeErrors, 'model_not_ready', 'agent_unreachable', 'agent_draining', 'disk_full'],
   },
   remove: {
@@ -164,7 +186,9 @@ export const ollamaRoutes = {
     summary: 'Delete a model',
     access: 'admin',
     body: manage.DeleteBody,
+    example: { model: 'my-copy' },
     response: Type.String(),
+    contentType: 'text/plain',
     errors: writeErrors,
   },
   me: {
@@ -179,8 +203,10 @@ export const ollamaRoutes = {
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
     summary: 'Ask for a blob',
+    parameters: { digest: BlobDigest },
     access: 'admin',
     response: Type.String(),
+    contentType: 'text/plain',
     errors: ['blob_not_found'],
   },
   blobCreate: {
@@ -188,6 +214,10 @@ export const ollamaRoutes = {
     path: '/api/blobs/{digest}',
     dialect: 'ollama',
     summary: 'Upload a blob: the bytes of a file as the body',
+    parameters: { digest: BlobDigest },
+    upload: true,
+    contentType: 'text/plain',
+    otherStatuses: { 201: 'The blob is new here.' },
     access: 'admin',
     response: Type.String(),
     errors: ['blob_mismatch', 'disk_full', 'request_timeout'],

@@ -11,12 +11,24 @@ export interface Route {
   readonly path: string;
   readonly dialect: Dialect;
   readonly summary: string;
+  /** What there is to know beside the summary, in plain sentences. */
+  readonly description?: string;
+  /** What each parameter of the path may be. */
+  readonly parameters?: Readonly<Record<string, TSchema>>;
   /** Least role that may call it; `public` needs no token. */
   readonly access: 'public' | Role;
   readonly body?: TSchema;
+  /** A body that an agent with the bundled model answers as it stands. */
+  readonly example?: object;
+  /** The body is the bytes of a file instead of JSON. */
+  readonly upload?: true;
   /** A request without one is the same as one with an empty object. */
   readonly bodyOptional?: true;
   readonly response?: TSchema;
+  /** Content type of the answer, where it is not JSON. */
+  readonly contentType?: 'text/plain' | 'text/html' | 'text/css' | 'text/javascript';
+  /** Statuses beside 200 that carry the same answer, with what each means. */
+  readonly otherStatuses?: Readonly<Record<number, string>>;
   /** Content type of the streamed form of the answer. */
   readonly streams?: 'application/x-ndjson' | 'text/event-stream';
   /** One line or event of the streamed form. */

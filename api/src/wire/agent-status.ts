@@ -30,6 +30,16 @@ export const ResidentModel = Type.Object({
   /** ISO time at which it is unloaded if nobody asks, at the earliest while busy; absent when kept for ever. */
   expiresAt: Type.Optional(Type.String()),
   restarts: Type.Integer(),
+  placement: Type.Optional(
+    Type.String({ description: 'On which devices it computes, and why; agents before it do not say.' }),
+  ),
+  loadedShare: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'While it is loading: how much of it has been loaded.',
+    }),
+  ),
   /** `loading` until the runner has answered that it is ready. */
   state: oneOf(['loading', 'ready', 'unloading']),
 });
@@ -44,6 +54,8 @@ export const ModelStatus = Type.Object({
   completedBytes: Type.Integer(),
   modifiedAt: Type.Optional(Type.String()),
   details: Type.Optional(ModelDetails),
+  /** Lower-case hex SHA-256 of the adapters it is served with, once it is ready; left out when there are none. */
+  adapters: Type.Optional(Type.Array(Type.String())),
   error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
   resident: Type.Optional(ResidentModel),
 });
@@ -51,6 +63,23 @@ export type ModelStatus = Static<typeof ModelStatus>;
 
 export const AgentPhase = oneOf(['starting', 'ready', 'draining']);
 export type AgentPhase = Static<typeof AgentPhase>;
+
+/** A GPU, or a part of one, that an agent can compute on. */
+export const AgentDevice = Type.Object({
+  backend: oneOf(['cuda', 'metal', 'vulkan']),
+  id: Type.String({ description: 'UUID of an NVIDIA GPU or MIG device, else its number.' }),
+  name: Type.String(),
+  totalBytes: Type.Integer(),
+  freeBytes: Type.Integer(),
+  isUnified: Type.Boolean({ description: 'Its memory is that of the machine.' }),
+});
+
+/** The devices of an agent, and what is to be said of those that are not there. */
+export const AgentDevices = Type.Object({
+  found: Type.Array(AgentDevice),
+  notes: Type.Array(Type.String(), { description: 'Sentences: what was not found or is not used, and why.' }),
+});
+export type AgentDevices = Static<typeof AgentDevices>;
 
 /** What an agent says of itself on the internal wire, polled by its peers about once a second. */
 export const AgentStatus = Type.Object({
@@ -99,6 +128,8 @@ export const AgentStatus = Type.Object({
     residentBytes: Type.Integer(),
     /** Of the file system with the model files; agents before it do not say. */
     storageTotalBytes: Type.Optional(Type.Integer()),
+    /** Agents before it do not say. */
+    devices: Type.Optional(AgentDevices),
   }),
   models: Type.Array(ModelStatus),
 });
@@ -114,6 +145,8 @@ export const ModelShow = Type.Object({
   system: Type.String(),
   license: Type.String(),
   parameters: Type.Record(Type.String(), Type.Unknown()),
+  /** What is applied to it, with its strength; left out when there is nothing. */
+  adapters: Type.Optional(Type.Array(Type.Object({ digest: Type.String(), scale: Type.Number() }))),
   /** Turns that every chat with it begins with; left out when there are none. */
   messages: Type.Optional(Type.Array(Type.Object({ role: Type.String(), content: Type.String() }))),
   /** GGUF metadata; long arrays (tokens, merges) are null unless asked for. */

@@ -32,6 +32,37 @@ export const ModelSource = Type.Union([
 ]);
 export type ModelSource = Static<typeof ModelSource>;
 
+/** Adapters of one model at most. */
+export const maxAdapters = 8;
+
+/** A LoRA adapter: small weights that are added to those of the model while it computes. */
+export const AdapterSpec = Type.Object(
+  {
+    source: ModelSource,
+    sha256: Type.Optional(sha256),
+    scale: Type.Optional(
+      Type.Number({
+        minimum: -100,
+        maximum: 100,
+        description: 'How strongly it is applied: 1, which is usual, as it was trained; 0 not at all.',
+      }),
+    ),
+  },
+  { additionalProperties: false, description: 'A LoRA adapter in GGUF, made for this model.' },
+);
+export type AdapterSpec = Static<typeof AdapterSpec>;
+
+/** What makes images into something that a model reads. */
+export const ProjectorSpec = Type.Object(
+  { source: ModelSource, sha256: Type.Optional(sha256) },
+  {
+    additionalProperties: false,
+    description:
+      'The image projector of the model, a GGUF file of its own, mostly named mmproj. Images need inference.llamaServer on the agent.',
+  },
+);
+export type ProjectorSpec = Static<typeof ProjectorSpec>;
+
 /** Values of Ollama's `PARAMETER` lines that become defaults of every request. */
 export const ModelParameters = Type.Record(
   Type.String(),
@@ -63,6 +94,13 @@ export const ModelSpec = Type.Object(
       Type.String({ maxLength: 65536, description: "Jinja chat template used instead of the file's own." }),
     ),
     parameters: Type.Optional(ModelParameters),
+    adapters: Type.Optional(
+      Type.Array(AdapterSpec, {
+        maxItems: maxAdapters,
+        description: 'LoRA adapters that are applied to the model, all at once.',
+      }),
+    ),
+    projector: Type.Optional(ProjectorSpec),
     agents: Type.Optional(
       Type.Array(Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }), {
         maxItems: 1000,

@@ -12,9 +12,20 @@ export const ToolCall = Type.Object({
 });
 export type ToolCall = Static<typeof ToolCall>;
 
+/** An image within a text. */
+export const ChatImage = Type.Object({
+  /** Content of an image file in base64. */
+  data: Type.String(),
+  /** UTF-16 units of the text that come before it. */
+  at: Type.Integer({ minimum: 0 }),
+});
+export type ChatImage = Static<typeof ChatImage>;
+
 export const ChatMessage = Type.Object({
   role: oneOf(['system', 'user', 'assistant', 'tool']),
   content: Type.String(),
+  /** In the order of the text. */
+  images: Type.Optional(Type.Array(ChatImage)),
   /** What the model thought before this answer of its own. */
   thinking: Type.Optional(Type.String()),
   toolCalls: Type.Optional(Type.Array(ToolCall)),
@@ -98,6 +109,8 @@ export const InferenceRequest = Type.Object({
       /** Text, or tokens of this model, which go to it as they are. */
       prompt: Type.Union([Type.String(), Type.Array(Type.Integer({ minimum: 0 }))]),
       system: Type.Optional(Type.String()),
+      /** Content of image files in base64; they come before the prompt. */
+      images: Type.Optional(Type.Array(Type.String())),
       /** True: the prompt goes to the model as it is, without the chat template. */
       raw: Type.Optional(Type.Boolean()),
       /** What comes behind the answer: the model fills the gap. */
@@ -176,6 +189,9 @@ export const InferenceUsage = Type.Object({
   promptTokens: Type.Integer(),
   cachedPromptTokens: Type.Integer({ description: 'Tokens of the prompt that were still in memory.' }),
   completionTokens: Type.Integer(),
+  thinkingTokens: Type.Optional(
+    Type.Integer({ description: 'Tokens of the answer that the model thought with, where it thinks aloud.' }),
+  ),
   loadNs: Type.Number(),
   queueNs: Type.Number(),
   promptNs: Type.Number(),

@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import { compileValidator, DesiredState, modelConditions, type OllamaModel } from '@ollamamax/api';
 import { clusterOf } from '../cluster/cluster.fixture.ts';
 import { modelOf } from '../model/model.fixture.ts';
-import { contentHash, desiredContent, planModels, sourceKindOf, type AgentPlace } from './desired-state.ts';
+import {
+  claimsOf,
+  contentHash,
+  desiredContent,
+  planModels,
+  sourceKindOf,
+  type AgentPlace,
+} from './desired-state.ts';
 
 const cluster = clusterOf();
 const agents = ['demo-0', 'demo-1', 'demo-2'];
@@ -12,6 +19,11 @@ const planOf = (model: OllamaModel, places: readonly AgentPlace[] = nowhere, of 
   const [plan] = planModels(of, [model], places);
   return plan!;
 };
+/** Written when adapters were but a path; the API server has taken that out. */
+const asBefore = {
+  ...modelOf('m'),
+  spec: { ...modelOf('m').spec, adapters: [{}] },
+} as unknown as OllamaModel;
 const specOf = (spec: object, of = cluster) => planOf(modelOf('m', spec), nowhere, of).spec;
 
 describe('what agents are told of a model', () => {
@@ -55,6 +67,21 @@ describe('what agents are told of a model', () => {
     ],
   ])('%j', (spec, expected) => {
     expect(specOf(spec)).toMatchObject(expected);
+  });
+
+  test('adapters have sources as models do, and their claims are mounted, too', () => {
+    const adapters = [
+      { source: { file: { path: '/a.gguf' } } },
+      { source: { pvc: { claimName: 'styles', path: 'b.gguf' } }, scale: 0.5 },
+      { source: { http: { url: 'https://a.example/c.gguf' } }, sha256: 'a'.repeat(64) },
+    ];
+    const source = { pvc: { claimName: 'library', path: 'm.gguf' } };
+    expect(specOf({ source, adapters })?.adapters).toEqual([
+      { source: { file: '/a.gguf' } },
+      { source: { file: '/models/styles/b.gguf' }, scale: 0.5 },
+      { source: { http: 'https://a.example/c.gguf' }, sha256: 'a'.repeat(64) },
+    ]);
+    expect(claimsOf(modelOf('m', { source, adapters }))).toEqual(['library', 'styles']);
   });
 
   test('parameters have the names of Ollama', () => {
@@ -148,10 +175,16 @@ describe('what agents are not told of', () => {
       'This version cannot get models from a source of kind unknown.',
     ],
     [
-      'adapters',
-      modelOf('m', { adapters: [{ path: '/a.gguf' }] }),
-      'AdaptersNotSupportedYet',
-      'This version cannot apply adapters.',
+      'an adapter from where only a newer version gets it',
+      modelOf('m', { adapters: [{ source: {} }] }),
+      'SourceNotSupportedYet',
+      'This version cannot get adapters from such a source.',
+    ],
+    [
+      'an adapter as an earlier version wrote it',
+      asBefore,
+      'SourceNotSupportedYet',
+      'This version cannot get adapters from such a source.',
     ],
     [
       'a name that is none',
@@ -172,7 +205,7 @@ describe('what agents are not told of', () => {
   });
 
   test('an empty list of adapters is none', () => {
-    expect(specOf({ adapters: [] })).toBeDefined();
+    expect(specOf({ adapters: [] })).not.toHaveProperty('adapters');
   });
 });
 

@@ -6,6 +6,7 @@ import {
   isApiError,
   supportedModelSources,
   modelSourceKinds,
+  type AdapterSpec,
   type ClusterSettings,
   type ModelReason,
   type ModelSource,
@@ -43,12 +44,34 @@ export const sourceKindOf = (source: OllamaModelSpec['source']): ModelSourceKind
 export const clientName = (model: OllamaModel): string =>
   canonicalModelName(model.spec.model ?? model.metadata.name);
 
-const sourceOf = ({ source }: OllamaModelSpec): ModelSource | undefined => {
-  if (source.file !== undefined) return { file: source.file.path };
-  if (source.pvc !== undefined) return { file: `${paths.claims}/${source.pvc.claimName}/${source.pvc.path}` };
-  if (source.http !== undefined) return { http: source.http.url };
+/** The source of a model or of an adapter; one of an adapter of an earlier version's form is not there. */
+type AnySource = OllamaModelSpec['source'] | undefined;
+
+const sourceOf = (source: AnySource): ModelSource | undefined => {
+  if (source?.file !== undefined) return { file: source.file.path };
+  if (source?.pvc !== undefined)
+    return { file: `${paths.claims}/${source.pvc.claimName}/${source.pvc.path}` };
+  if (source?.http !== undefined) return { http: source.http.url };
   return undefined;
 };
+
+const adaptersOf = ({ adapters = [] }: OllamaModelSpec): readonly (AdapterSpec | undefined)[] =>
+  adapters.map(({ source, sha256, scale }) => {
+    const from = sourceOf(source);
+    return from === undefined
+      ? undefined
+      : {
+          source: from,
+          ...(sha256 === undefined ? {} : { sha256 }),
+          ...(scale === undefined ? {} : { scale }),
+        };
+  });
+
+/** Claims that agents mount for a model: those of its file and of its adapters. */
+export const claimsOf = ({ spec: { source, adapters = [] } }: OllamaModel): readonly string[] =>
+  [source, ...adapters.map((adapter) => adapter.source)].flatMap(
+    (from: AnySource) => from?.pvc?.claimName ?? [],
+  );
 
 /** By Ollama's names, as agents know them. */
 const parametersOf = ({ parameters }: OllamaModelSpec): ModelSpec['parameters'] => {
@@ -97,8 +120,11 @@ const refusalOf = (
       reason: 'SourceNotSupportedYet',
       message: `This version cannot get models from a source of kind ${kind ?? 'unknown'}.`,
     };
-  if (spec.adapters !== undefined && spec.adapters.length > 0)
-    return { reason: 'AdaptersNotSupportedYet', message: 'This version cannot apply adapters.' };
+  if (adaptersOf(spec).includes(undefined))
+    return {
+      reason: 'SourceNotSupportedYet',
+      message: 'This version cannot get adapters from such a source.',
+    };
   let name: string;
   try {
     name = canonicalModelName(spec.model ?? metadata.name);
@@ -141,7 +167,8 @@ export const planModels = (
         ? lasting
         : lasting.filter((name) => matches(nodeSelector, nodeLabels.get(name)));
     const refusal = refusalOf(model, taken, eligible, allPlaced);
-    const source = sourceOf(spec);
+    const source = sourceOf(spec.source);
+    const adapters = adaptersOf(spec).filter((adapter) => adapter !== undefined);
     if (refusal !== undefined || source === undefined) return { model, refusal, spec: undefined };
     const name = clientName(model);
     taken.set(name, model.metadata.name);
@@ -161,6 +188,7 @@ export const planModels = (
         ...(spec.system === undefined ? {} : { system: spec.system }),
         ...(spec.template === undefined ? {} : { template: spec.template }),
         ...(parameters === undefined ? {} : { parameters }),
+        ...(adapters.length === 0 ? {} : { adapters }),
       },
     };
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { agentName, fieldManagers, type EventReason, type OllamaCluster } from '@ollamamax/api';
 import type { TlsMaterial } from '@ollamamax/common';
+import { claimsOf } from '../agents/desired-state.ts';
 import type { Caches } from '../caches.ts';
 import type { Clock, KubeClient, KubeObject } from '../kube/index.ts';
 import { holdersOf } from '../model/model-facts.ts';
@@ -91,7 +92,7 @@ export class Bringer {
       defaultImage: this.#options.defaultImage,
       defaultPullPolicy: this.#options.defaultPullPolicy,
       operatorNamespace: this.#options.operatorNamespace,
-      modelClaims: [...new Set(pass.models.flatMap(({ spec }) => spec.source.pvc?.claimName ?? []))].sort(),
+      modelClaims: [...new Set(pass.models.flatMap(claimsOf))].sort(),
       certificateEpoch: credentials.epoch,
       clusterDomain,
       earlierConfigs: {},

@@ -364,14 +364,16 @@ describe('progress', () => {
 describe('figures', () => {
   test('are those of the file and of the agents', () => {
     const digest = 'd'.repeat(64);
+    const adapters = ['a'.repeat(64)];
     const reports = byName(
-      holding(0, 'ready', { digest, sizeBytes: 7, completedBytes: 7 }),
+      holding(0, 'ready', { digest, adapters, sizeBytes: 7, completedBytes: 7 }),
       holding(1, 'pending'),
     );
     expect(statusOf({ model: modelOf('m', {}, { generation: 4 }), reports })).toMatchObject({
       observedGeneration: 4,
       model: 'm:latest',
       sha256: digest,
+      adapters,
       desiredReplicas: 2,
       readyReplicas: 1,
     });

@@ -206,6 +206,7 @@ export const modelStatus = (facts: ModelFacts): OllamaModelStatus => {
     0,
   );
   const digest = reported.find((one) => one.digest !== undefined)?.digest;
+  const adapters = reported.find(({ state }) => state === 'ready')?.adapters;
   const size = Math.max(0, ...reported.map(({ sizeBytes }) => sizeBytes));
   const error = holdings.find((holding) => holding.model?.error !== undefined);
   const lastError =
@@ -224,6 +225,7 @@ export const modelStatus = (facts: ModelFacts): OllamaModelStatus => {
     ),
     ...(plan?.spec === undefined ? {} : { model: clientName(model) }),
     ...(digest === undefined ? {} : { sha256: digest }),
+    ...(adapters === undefined ? {} : { adapters }),
     ...(size === 0 ? {} : { sizeBytes: size }),
     desiredReplicas: wanted,
     readyReplicas: holders,

@@ -53,10 +53,21 @@ export const anthropicRequests: readonly BadRequest[] = [
   {
     name: 'messages: an image',
     path,
-    body: blocks('user', { type: 'image', source: { type: 'url', url: 'http://localhost/x.png' } }),
+    body: blocks('user', {
+      type: 'image',
+      source: { type: 'base64', media_type: 'image/png', data: 'aGk=' },
+    }),
     status: 400,
     code: 'capability_missing',
-    says: 'takes only text',
+    says: 'does not support images',
+  },
+  {
+    name: 'messages: an image elsewhere',
+    path,
+    body: blocks('user', { type: 'image', source: { type: 'url', url: 'http://localhost/x.png' } }),
+    status: 400,
+    code: 'invalid_request',
+    says: 'not fetched',
   },
   {
     name: 'messages: an unknown model',

@@ -116,11 +116,28 @@ export const openaiRequests: readonly BadRequest[] = [
     name: 'an image',
     path,
     body: chat({
-      messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:,' } }] }],
+      messages: [
+        {
+          role: 'user',
+          content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,aGk=' } }],
+        },
+      ],
     }),
     status: 400,
     code: 'capability_missing',
-    says: 'takes only text',
+    says: 'does not support images',
+  },
+  {
+    name: 'an image elsewhere',
+    path,
+    body: chat({
+      messages: [
+        { role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://localhost/x.png' } }] },
+      ],
+    }),
+    status: 400,
+    code: 'invalid_request',
+    says: 'not fetched',
   },
   {
     name: 'an unknown model',

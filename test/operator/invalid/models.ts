@@ -104,10 +104,32 @@ export const refusedModels: readonly Refused[] = [
     { parameters: { stop: Array(17).fill('x') } },
     says.tooMany('spec.parameters.stop', 17, 16),
   ),
-  creation('an adapter without its path', { adapters: [{}] }, says.required('spec.adapters[0].path')),
+  creation('an adapter without its source', { adapters: [{}] }, says.required('spec.adapters[0].source')),
+  creation(
+    'an adapter from two places',
+    {
+      adapters: [{ source: { file: { path: '/a' }, http: { url: 'https://a.example/a' } }, sha256: digest }],
+    },
+    says.rule('spec.adapters[0].source', 'exactly one source is needed: file, pvc, http'),
+  ),
+  creation(
+    'an adapter by a detour',
+    { adapters: [{ source: { file: { path: '/models/../etc/passwd' } } }] },
+    says.rule('spec.adapters[0].source.file.path', 'file.path must be an absolute path without ".."'),
+  ),
+  creation(
+    'a downloaded adapter without its digest',
+    { adapters: [{ source: { http: { url: 'https://models.example/a.gguf' } } }] },
+    says.rule('spec.adapters[0].sha256', 'sha256 is needed for a source of kind http'),
+  ),
+  creation(
+    'an adapter that is far too strong',
+    { adapters: [{ source: { file: { path: '/a' } }, scale: 101 }] },
+    says.atMost('spec.adapters[0].scale', 101, 100),
+  ),
   creation(
     'too many adapters',
-    { adapters: Array(9).fill({ path: '/a' }) },
+    { adapters: Array(9).fill({ source: { file: { path: '/a' } } }) },
     says.tooMany('spec.adapters', 9, 8),
   ),
   creation('an empty template', { template: '' }, says.empty('spec.template')),
@@ -173,6 +195,16 @@ export const acceptedModels: readonly (readonly [meets: string, Document])[] = [
   [
     'sha256 is needed for a source of kind http',
     model('digest', { source: { http: { url: 'http://models.example:8080/m?a=b' } }, sha256: digest }),
+  ],
+  [
+    'exactly one source is needed: file, pvc, http',
+    model('adapted', {
+      adapters: [
+        { source: { file: { path: '/models/a.gguf' } }, scale: 0.5 },
+        { source: { pvc: { claimName: 'c', path: 'a.gguf' } } },
+        { source: { http: { url: 'https://models.example/a.gguf' } }, sha256: digest },
+      ],
+    }),
   ],
   [
     'model cannot be changed: create another OllamaModel',

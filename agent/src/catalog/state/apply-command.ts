@@ -4,6 +4,7 @@ import { done, own, refused, without, type Applied } from './applied.ts';
 import {
   catalogLimits,
   featureLevel,
+  levelOfDesired,
   type CatalogMember,
   type CatalogState,
   type ModelVersion,
@@ -46,6 +47,8 @@ const setDesired = (
       `Revision ${next.revision} is older than revision ${revision}, which the cluster has.`,
     );
   if (next.revision === revision) return done(state, undefined, { revision, changed: false });
+  if (state.featureLevel < levelOfDesired(next))
+    return refused(state, 'agents_outdated', `The cluster has feature level ${state.featureLevel} still.`);
   const versions = versionsAfter(state.versions, next);
   return done({ ...state, desired: next, desiredOrigin: origin, versions }, 'desired', {
     revision: next.revision,

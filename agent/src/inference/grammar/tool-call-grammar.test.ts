@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ToolCallParser } from '../runner/tool-call-parser.ts';
+import { hermes } from '../tool-formats/hermes.ts';
 import { compileGrammar } from './grammar-engine.fixture.ts';
 import { GrammarSampler, randomFrom } from './grammar-sampler.fixture.ts';
 import { toolCallGrammar } from './tool-call-grammar.ts';
@@ -65,7 +66,7 @@ describe('the grammar of tool calls', () => {
     const random = randomFrom(11);
     for (let round = 0; round < 50; round++) {
       const text = sampler.sample(random, 6 + (round % 8));
-      const parser = new ToolCallParser(() => 'id');
+      const parser = new ToolCallParser({ format: hermes, tools, newId: () => 'id', isHidden: () => false });
       const pieces = [...parser.push(text), ...parser.flush()];
       expect(pieces.length).toBeGreaterThan(0);
       for (const piece of pieces) expect(piece).toMatchObject({ kind: 'call', call: { id: 'id' } });

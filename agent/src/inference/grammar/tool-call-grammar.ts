@@ -2,7 +2,9 @@ import { ApiError, isApiError, type ToolDefinition } from '@ollamamax/api';
 import { literal } from './gbnf-text.ts';
 import { GrammarRules, type Alternative } from './grammar-rules.ts';
 import { maxWork, writeSchema } from './json-schema-to-grammar.ts';
+import { acceptsText, parametersOf, requiredOf } from './parameter-schema.ts';
 import { WorkBudget } from './refusal.ts';
+import { textUpTo } from './text-up-to.ts';
 import { hermesSyntax, type ToolCallSyntax } from './tool-call-syntax.ts';
 
 /** More calls in one answer are a model that does not end. */
@@ -29,27 +31,92 @@ export const toolCallGrammar = ({ tools, parallel, syntax = hermesSyntax }: Tool
   const budget = new WorkBudget(maxWork);
   const calls = tools.map(({ name, parameters = noArguments }): Alternative => {
     const written = syntax.quotedName ? JSON.stringify(name) : name;
-    return [
-      literal(written + beforeArguments),
-      argumentsRule(name, parameters, rules, budget),
-      literal(behind),
-    ];
+    const args =
+      syntax.tagged === undefined
+        ? [schemaRule(name, parameters, 'arguments', rules, budget)]
+        : taggedArguments(name, parameters, syntax.tagged, rules, budget);
+    return [literal(written + beforeArguments), ...args, ...fixed(behind)];
   });
   // What all calls begin with stands once: each way to go on costs the sampler a look at the whole vocabulary.
   rules.define('named-call', calls);
   rules.define('call', [[literal(beforeName), 'named-call']]);
   const { separator } = syntax;
   const more = rules.name('more-calls');
-  if (parallel && separator !== undefined) rules.define(more, [[literal(separator), 'call']]);
+  if (parallel && separator !== undefined) rules.define(more, [[...fixed(separator), 'call']]);
   const further = parallel && separator !== undefined ? rules.repeat(more, 0, maxCalls - 1) : [];
-  const fixed = (text: string): Alternative => (text === '' ? [] : [literal(text)]);
   rules.define('root', [[...fixed(syntax.open), 'call', ...further, ...fixed(syntax.close)]]);
   return rules.text();
 };
 
-const argumentsRule = (tool: string, schema: unknown, rules: GrammarRules, budget: WorkBudget): string => {
+const fixed = (text: string): Alternative => (text === '' ? [] : [literal(text)]);
+
+/** Each argument between its tags, in the order of the tool; what may be left out can be left out. */
+const taggedArguments = (
+  tool: string,
+  schema: Readonly<Record<string, unknown>>,
+  [beforeName, beforeValue, behind]: readonly [string, string, string],
+  rules: GrammarRules,
+  budget: WorkBudget,
+): Alternative => {
+  const required = requiredOf(schema);
+  return parametersOf(schema).map(([name, own]) => {
+    const opening = literal(beforeName + name + beforeValue);
+    const argument = rules.name('argument');
+    const value = acceptsText(schema, name)
+      ? textValue(own, behind, rules)
+      : [schemaRule(tool, withDefinitions(own, schema), name, rules, budget), literal(behind)];
+    rules.define(argument, [[opening, ...value]]);
+    return required.has(name) ? argument : `${argument}?`;
+  });
+};
+
+/** A text without quotes and what stands behind it: one of those the schema names, else any without the closing tag. */
+const textValue = (schema: unknown, behind: string, rules: GrammarRules): Alternative => {
+  const choices: readonly unknown[] =
+    typeof schema === 'object' && schema !== null && 'enum' in schema && Array.isArray(schema.enum)
+      ? schema.enum
+      : [];
+  const texts = choices.filter((choice) => typeof choice === 'string');
+  if (texts.length === 0) {
+    const names = Array.from(behind, () => rules.name('text'));
+    const first = names[0] ?? rules.name('text');
+    const written = textUpTo({
+      mark: behind,
+      nameOf: (seen) => names[seen] ?? first,
+      behind: [],
+      mayEnd: false,
+    });
+    for (const [name, ways] of written) rules.define(name, ways);
+    return [first];
+  }
+  const one = rules.name('choice');
+  rules.define(
+    one,
+    texts.map((text) => fixed(text)),
+  );
+  return [one, literal(behind)];
+};
+
+/** References of a parameter lead into the schema of all of them. */
+const withDefinitions = (own: unknown, schema: Readonly<Record<string, unknown>>): unknown => {
+  if (typeof own !== 'object' || own === null) return own;
+  const { $defs, definitions } = schema;
+  return {
+    ...own,
+    ...($defs === undefined ? {} : { $defs }),
+    ...(definitions === undefined ? {} : { definitions }),
+  };
+};
+
+const schemaRule = (
+  tool: string,
+  schema: unknown,
+  hint: string,
+  rules: GrammarRules,
+  budget: WorkBudget,
+): string => {
   try {
-    return writeSchema(schema, `${tool}-arguments`, rules, budget);
+    return writeSchema(schema, `${tool}-${hint}`, rules, budget);
   } catch (error) {
     if (!isApiError(error)) throw error;
     throw new ApiError(error.code, `Parameters of the tool "${tool}": ${error.message}`, {

@@ -1,3 +1,5 @@
+import { answerFormOf, type AnswerForm } from './answer-form.ts';
+import { answerGrammar } from './answer-grammar.ts';
 import { RunnerFailure } from './failure.ts';
 import type { JobContext } from './job-context.ts';
 import { Output } from './output.ts';
@@ -6,7 +8,6 @@ import type { JobEvent, JobUsage } from './protocol.ts';
 import { answerAtOnce } from './side-jobs.ts';
 import type { Grammar } from './step-backend.ts';
 import type { StepOutcome } from './step-scheduler.ts';
-import { thinkingOpen } from './thinking-splitter.ts';
 
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
 
@@ -46,16 +47,17 @@ const work = async (context: JobContext): Promise<JobEvent> => {
         evalNs: 0,
       },
     };
-  const grammar = await createGrammar(context);
   const prompt = await buildPrompt(context);
+  const grammar = await createGrammar(context, prompt);
   context.signal.throwIfAborted();
   return answer(context, prompt, grammar, startedAt);
 };
 
-const createGrammar = async ({ job, model }: JobContext): Promise<Grammar | undefined> => {
-  if (job.grammar === undefined) return undefined;
+const createGrammar = async (context: JobContext, prompt: Prompt): Promise<Grammar | undefined> => {
+  const { job, model } = context;
   try {
-    return await model.createGrammar(job.grammar);
+    const grammar = await answerGrammar(job, formOf(context), thinkingOf(context, prompt));
+    return grammar === undefined ? undefined : await model.createGrammar(grammar);
   } catch (error) {
     throw new RunnerFailure(
       'invalid_format',
@@ -75,7 +77,17 @@ const answer = async (
 ): Promise<JobEvent> => {
   const { id, job, model, credit, signal, emit, progress } = context;
   const { tokens } = prompt;
-  const output = new Output({ id, job, model, thinking: thinkingOf(context, prompt), credit, emit });
+  const output = new Output({
+    id,
+    job,
+    model,
+    thinking: thinkingOf(context, prompt),
+    form: formOf(context),
+    credit,
+    emit,
+  });
+  let count = 0;
+  /** Tokens of the answer, where they are wanted. */
   const answered: number[] = [];
   let firstAt: bigint | undefined;
   const room =
@@ -92,7 +104,8 @@ const answer = async (
     const usage: JobUsage = {
       promptTokens: tokens.length,
       cachedPromptTokens,
-      completionTokens: answered.length,
+      completionTokens: count,
+      ...(output.thinkingTokens === undefined ? {} : { thinkingTokens: output.thinkingTokens }),
       promptNs: Number(firstAt - startedAt),
       evalNs: nanoseconds(firstAt),
     };
@@ -117,20 +130,24 @@ const answer = async (
     isReady: () => !credit.isSpent,
     take: (token) => {
       firstAt ??= process.hrtime.bigint();
-      answered.push(token.token);
+      count += 1;
+      if (job.wantsContext) answered.push(token.token);
       state.isComplete = output.push(token);
-      return !state.isComplete && answered.length < mostTokens;
+      return !state.isComplete && count < mostTokens;
     },
     onProgress: progress,
   });
   return finish(end === 'ended' || state.isComplete ? 'stop' : 'length', cachedTokens);
 };
 
+const formOf = ({ job: { input }, model }: JobContext): AnswerForm =>
+  answerFormOf(input.kind === 'chat' ? (input.template ?? model.chatTemplate) : undefined);
+
 const thinkingOf = (
-  { job: { input }, model }: JobContext,
+  context: JobContext,
   { opensThinking }: Prompt,
 ): { readonly isOpen: boolean } | undefined => {
+  const { input } = context.job;
   if (input.kind !== 'chat' || input.think === false) return undefined;
-  const template = input.template ?? model.chatTemplate;
-  return template?.includes(thinkingOpen) === true ? { isOpen: opensThinking } : undefined;
+  return formOf(context).thinking === undefined ? undefined : { isOpen: opensThinking };
 };

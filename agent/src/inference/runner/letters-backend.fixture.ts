@@ -1,4 +1,4 @@
-import type { BatchPart, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
+import type { BatchPart, StateCopies, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
 
 /** Ends an answer. */
 export const endToken = 0;
@@ -31,8 +31,10 @@ export class LettersBackend implements StepBackend {
   readonly steps: (readonly BatchPart[])[] = [];
   readonly samplers = { made: 0, disposed: 0 };
   copies = 0;
+  readonly stateCopies = { saved: 0, restored: 0 };
   readonly #options: LettersOptions;
   readonly #copied = new Set<number>();
+  readonly #copiedFrom = new Set<number>();
   #isDecoding = false;
   #answers: number[] = [];
 
@@ -49,6 +51,7 @@ export class LettersBackend implements StepBackend {
     this.#mayChange();
     this.#isDecoding = true;
     this.#copied.clear();
+    this.#copiedFrom.clear();
     try {
       await this.#options.onDecode?.(parts);
       await new Promise((resolve) => setImmediate(resolve));
@@ -78,11 +81,31 @@ export class LettersBackend implements StepBackend {
     this.#mayChange();
     if (this.#copied.has(source)) throw new Error('a copy was copied on before it was whole');
     this.#copied.add(target);
+    this.#copiedFrom.add(source);
     this.copies += 1;
     await new Promise((resolve) => setImmediate(resolve));
     this.held[target] = this.#options.canCut === false ? [] : this.#of(source).slice(0, length);
     return this.#of(target).length;
   }
+
+  readonly states: StateCopies = {
+    save: async (sequence) => {
+      this.#mayChange();
+      if (this.#copied.has(sequence)) throw new Error('a copy was saved before it was whole');
+      this.stateCopies.saved += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      return new Uint8Array(Uint32Array.from(this.#of(sequence)).buffer);
+    },
+    restore: async (sequence, state) => {
+      this.#mayChange();
+      if (this.#copied.has(sequence) || this.#copiedFrom.has(sequence))
+        throw new Error('a state was restored over one that is still to be copied');
+      this.stateCopies.restored += 1;
+      this.held[sequence] = [];
+      await new Promise((resolve) => setImmediate(resolve));
+      this.held[sequence] = Array.from(new Uint32Array(state.slice().buffer));
+    },
+  };
 
   createSampler(_sampling: TokenSampling): TokenSampler {
     this.samplers.made += 1;

@@ -189,6 +189,13 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       await raw.copySequenceStateFromOtherSequence(target, source);
       return truncate(target, length);
     },
+    states:
+      own === undefined
+        ? undefined
+        : {
+            save: (sequence) => own.getSequenceState(sequence),
+            restore: (sequence, state) => own.setSequenceState(sequence, state),
+          },
     createSampler,
   };
 };

@@ -1,4 +1,11 @@
-import type { LlamaContext, LlamaEmbeddingContext, LlamaModel, Token } from 'node-llama-cpp';
+import type {
+  LlamaContext,
+  LlamaContextOptions,
+  LlamaEmbeddingContext,
+  LlamaModel,
+  Token,
+} from 'node-llama-cpp';
+import { RunnerFailure } from './failure.ts';
 import type { OwnContext, RawContext } from './llama-backend.ts';
 import type { LoadedModel } from './loaded-model.ts';
 
@@ -7,17 +14,21 @@ const sequences = 16;
 /** Tokens of one batch, where an input does not need more by itself. */
 const batchTokens = 2048;
 
+export interface EmbedderOptions {
+  readonly model: LlamaModel;
+  readonly contextSize: number;
+  readonly threads: number;
+  readonly isOwnBuild: boolean;
+  /** Adapters, where there are any. */
+  readonly contextOptions: Pick<LlamaContextOptions, 'lora'>;
+}
+
 /** Computes embeddings in a context of its own, which is made when the first request asks for one. */
-export const createEmbedder = (
-  model: LlamaModel,
-  contextSize: number,
-  threads: number,
-  isOwnBuild: boolean,
-): LoadedModel['embed'] => {
+export const createEmbedder = (options: EmbedderOptions): LoadedModel['embed'] => {
   let made: Promise<LoadedModel['embed']> | undefined;
   let last: Promise<unknown> = Promise.resolve();
   return (inputs, signal) => {
-    made ??= isOwnBuild ? batched(model, contextSize, threads) : oneByOne(model, contextSize, threads);
+    made ??= options.isOwnBuild ? batched(options) : oneByOne(options);
     const work = Promise.all([made, last.catch(() => undefined)]).then(([embed]) => {
       signal.throwIfAborted();
       return embed(inputs, signal);
@@ -27,11 +38,18 @@ export const createEmbedder = (
   };
 };
 
-const oneByOne = async (
-  model: LlamaModel,
-  contextSize: number,
-  threads: number,
-): Promise<LoadedModel['embed']> => {
+const oneByOne = async ({
+  model,
+  contextSize,
+  threads,
+  contextOptions,
+}: EmbedderOptions): Promise<LoadedModel['embed']> => {
+  // node-llama-cpp makes this context itself and takes no adapters for it: vectors without them would be wrong.
+  if (contextOptions.lora !== undefined)
+    throw new RunnerFailure(
+      'capability_missing',
+      'A model with adapters has no embeddings on this machine; use one without, or merge them into its file.',
+    );
   const context: LlamaEmbeddingContext = await model.createEmbeddingContext({
     contextSize,
     batchSize: contextSize,
@@ -48,11 +66,12 @@ const oneByOne = async (
 };
 
 /** Many inputs in one pass: each is a sequence of a context whose sequences share one buffer. */
-const batched = async (
-  model: LlamaModel,
-  contextSize: number,
-  threads: number,
-): Promise<LoadedModel['embed']> => {
+const batched = async ({
+  model,
+  contextSize,
+  threads,
+  contextOptions,
+}: EmbedderOptions): Promise<LoadedModel['embed']> => {
   const size = Math.max(contextSize, batchTokens);
   const options = {
     // The sequences share what is made for all of them, and one may take it all.
@@ -60,6 +79,7 @@ const batched = async (
     sequences,
     batchSize: size,
     threads,
+    ...contextOptions,
     // Of node-llama-cpp's own embedding context; its type does not show it.
     _embeddings: true,
   };

@@ -11,6 +11,7 @@ import {
   type LlamaRankingContext,
   type Token,
 } from 'node-llama-cpp';
+import type { LoadedBackend } from '../devices/loaded-backend.ts';
 import { RunnerFailure } from './failure.ts';
 import {
   checkRawContext,
@@ -26,6 +27,7 @@ import { findNativeBuild, openNativeLlama } from './native-build.ts';
 import type { LoadSpec } from './protocol.ts';
 import { PublicScheduler } from './public-scheduler.ts';
 import type { Grammar, TokenSampling } from './step-backend.ts';
+import { createSpilledStates } from './spilled-states.ts';
 import { StepScheduler, type TokenScheduler } from './step-scheduler.ts';
 import { tokenBytes } from './token-bytes.ts';
 
@@ -34,6 +36,9 @@ const batchSize = 512;
 
 /** How actively compute threads wait for the next step; more burns processors and is no faster. */
 const threadPoolPoll = 10;
+
+/** What llama.cpp warns of for every matrix of an adapter where the model's weights are stored for this processor. */
+const usualOfAdapters = /lora for .* fallback to CPU/;
 
 /** Lines of llama.cpp's own log. */
 export type LlamaLog = (level: 'error' | 'warn' | 'debug', message: string) => void;
@@ -47,20 +52,30 @@ interface LlamaInside {
 }
 
 /** Loads the model with llama.cpp and makes room for `parallel` requests. Fails with a RunnerFailure. */
-export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedModel> => {
+export const loadModel = async (
+  spec: LoadSpec,
+  log: LlamaLog,
+  onLoading: (share: number) => void = () => undefined,
+): Promise<LoadedModel> => {
   const complaints: string[] = [];
   try {
     const { llama, isOwnBuild } = await openLlama(spec, log, (level, message) => {
       const failed = level === LlamaLogLevel.error || level === LlamaLogLevel.fatal;
       if (failed && complaints.length < 8) complaints.push(message.trim());
-      log(failed ? 'error' : level === LlamaLogLevel.warn ? 'warn' : 'debug', message.trim());
+      const isNews = level === LlamaLogLevel.warn && !usualOfAdapters.test(message);
+      log(failed ? 'error' : isNews ? 'warn' : 'debug', message.trim());
     });
-    const model = await llama.loadModel({ modelPath: spec.path });
+    const model = await llama.loadModel({
+      modelPath: spec.path,
+      ...layersOption(spec),
+      onLoadProgress: inSteps(onLoading),
+    });
     const context = await model.createContext({
       contextSize: spec.contextSize,
       sequences: spec.parallel,
       batchSize: Math.min(batchSize, Math.max(spec.contextSize, spec.parallel)),
       threads: spec.threads,
+      ...loraOptions(spec),
     });
     return await describe({ llama, isOwnBuild, model, context, spec, log });
   } catch (error) {
@@ -72,6 +87,38 @@ export const loadModel = async (spec: LoadSpec, log: LlamaLog): Promise<LoadedMo
       reason,
     );
   }
+};
+
+/** How node-llama-cpp is told of adapters: it applies them to all sequences of one context. */
+const loraOptions = ({ adapters }: LoadSpec): { lora?: { adapters: LoraAdapter[] } } =>
+  adapters.length === 0
+    ? {}
+    : { lora: { adapters: adapters.map(({ path, scale }) => ({ filePath: path, scale })) } };
+
+interface LoraAdapter {
+  readonly filePath: string;
+  readonly scale: number;
+}
+
+/** Hundredths are enough: each is a message. */
+const inSteps = (tell: (share: number) => void): ((share: number) => void) => {
+  let last = 0;
+  return (share) => {
+    const now = Math.floor(share * 100) / 100;
+    if (now > last) tell(now);
+    last = Math.max(last, now);
+  };
+};
+
+const layersOption = ({ gpu, gpuLayers }: LoadSpec): { gpuLayers?: number } =>
+  gpu === false || gpuLayers === undefined ? {} : { gpuLayers };
+
+/** Loads the best backend that is installed and works here, and tells of its devices. */
+export const readBackend = async (): Promise<LoadedBackend> => {
+  const llama = await getLlama({ build: 'never', progressLogs: false, logLevel: LlamaLogLevel.disabled });
+  if (llama.gpu === false) return { gpu: false, names: [], memory: { total: 0, free: 0, unifiedSize: 0 } };
+  const { total, free, unifiedSize } = await llama.getVramState();
+  return { gpu: llama.gpu, names: await llama.getGpuDeviceNames(), memory: { total, free, unifiedSize } };
 };
 
 interface Opened {
@@ -140,8 +187,14 @@ const describe = async (loaded: Loaded): Promise<LoadedModel> => {
     bytesOf: (token) =>
       tokenBytes(ggml.tokens[token] ?? '', ggml.token_type?.[token], metadata.tokenizer.ggml.model),
     createGrammar: async (gbnf) => (await llama.createGrammar({ grammar: gbnf })) as unknown as Grammar,
-    embed: createEmbedder(model, contextSize, spec.threads, isOwnBuild),
-    rank: createRanker(model, contextSize, spec.threads),
+    embed: createEmbedder({
+      model,
+      contextSize,
+      threads: spec.threads,
+      isOwnBuild,
+      contextOptions: loraOptions(spec),
+    }),
+    rank: createRanker(model, contextSize, spec),
   };
 };
 
@@ -154,7 +207,7 @@ const infillOf = ({ tokens: { infill } }: LlamaModel): InfillTokens | undefined 
     : { prefix: infill.prefix, suffix: infill.suffix, middle: infill.middle };
 
 const schedulerOf = async (
-  { llama, model, context, isOwnBuild, log }: Loaded,
+  { llama, model, context, isOwnBuild, spec, log }: Loaded,
   contextSize: number,
 ): Promise<TokenScheduler> => {
   const isEnd = (token: number): boolean => model.isEogToken(token as Token);
@@ -178,7 +231,8 @@ const schedulerOf = async (
     });
     const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
     await checkRawContext(raw, backend, { settings: greedySampling, grammar: undefined, prompt: [] }, token);
-    return new StepScheduler(backend);
+    const spilled = createSpilledStates(backend.states, spec.states, (message) => log('warn', message));
+    return new StepScheduler(backend, spilled);
   } catch (error) {
     log('warn', `Requests are computed one by one, by the public API of node-llama-cpp: ${String(error)}`);
     return new PublicScheduler({
@@ -227,13 +281,23 @@ const evaluateOptions = (
 };
 
 /** Ranks in a context of its own, which is made when the first request asks for it. */
-const createRanker = (model: LlamaModel, contextSize: number, threads: number): LoadedModel['rank'] => {
+const createRanker = (
+  model: LlamaModel,
+  contextSize: number,
+  { adapters, threads }: LoadSpec,
+): LoadedModel['rank'] => {
   let ranking: Promise<LlamaRankingContext> | undefined;
   return async (query, document) => {
     if (!model.fileInsights.supportsRanking)
       throw new RunnerFailure(
         'capability_missing',
         'The model does not rank documents; use one that is made for reranking.',
+      );
+    // node-llama-cpp makes this context itself and takes no adapters for it: scores without them would be wrong.
+    if (adapters.length > 0)
+      throw new RunnerFailure(
+        'capability_missing',
+        'A model with adapters cannot rank documents; use one without, or merge them into its file.',
       );
     ranking ??= model.createRankingContext({ contextSize, batchSize: contextSize, threads });
     return (await ranking).rank(query, document);

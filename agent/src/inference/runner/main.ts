@@ -3,7 +3,7 @@ import { TemplateRenderer } from './chat-template.ts';
 import { Credit } from './credit.ts';
 import { RunnerFailure } from './failure.ts';
 import { runJob } from './generation.ts';
-import { loadModel } from './llama.ts';
+import { loadModel, readBackend } from './llama.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import { Outbox } from './outbox.ts';
 import type { FromRunner, Job, LoadSpec, ToRunner } from './protocol.ts';
@@ -31,7 +31,11 @@ const outbox = new Outbox((events) => send({ type: 'events', events }));
 
 const load = async (spec: LoadSpec): Promise<void> => {
   try {
-    loaded = await loadModel(spec, (level, message) => process.stderr.write(`${level}: ${message}\n`));
+    loaded = await loadModel(
+      spec,
+      (level, message) => process.stderr.write(`${level}: ${message}\n`),
+      (share) => send({ type: 'loading', share }),
+    );
     send({ type: 'loaded', residentBytes: process.memoryUsage.rss() });
     // Node writes its cache of compiled sources at a clean exit only, and a runner may never have one.
     flushCompileCache();
@@ -42,6 +46,10 @@ const load = async (spec: LoadSpec): Promise<void> => {
       message: error instanceof Error ? error.message : String(error),
     });
   }
+};
+
+const tellDevices = async (): Promise<void> => {
+  send({ type: 'devices', backend: await readBackend().catch(() => undefined) });
 };
 
 const start = async (id: number, job: Job): Promise<void> => {
@@ -74,6 +82,9 @@ const cancel = (id: number): void => {
 
 process.on('message', (message: ToRunner) => {
   switch (message.type) {
+    case 'devices':
+      void tellDevices();
+      break;
     case 'load':
       void load(message.spec);
       break;
@@ -99,6 +110,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   });
 
 setInterval(
-  () => send({ type: 'heartbeat', residentBytes: process.memoryUsage.rss(), progress }),
+  () =>
+    send({
+      type: 'heartbeat',
+      residentBytes: process.memoryUsage.rss(),
+      stateBytes: loaded?.scheduler.stateBytes ?? 0,
+      progress,
+    }),
   heartbeatMs,
 ).unref();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { lettersOf } from './letters-backend.fixture.ts';
-import { choosePlace, type Place } from './prefix-choice.ts';
+import { choosePlace, chooseVictim, type Place } from './prefix-choice.ts';
 
 const place = (sequence: number, text: string, overrides: Partial<Place> = {}): Place => ({
   sequence,
@@ -82,5 +82,29 @@ describe('the place of a request', () => {
     const places = [place(0, system, { tenant: 'anna' }), place(1, '')];
     expect(choose(places, `${system}hello`, 'bert')).toEqual({ sequence: 1, copyFrom: undefined, shared: 0 });
     expect(choose(places, `${system}hello`, 'anna')).toMatchObject({ sequence: 0, shared: system.length });
+  });
+});
+
+describe('the place of a state from outside', () => {
+  const victim = (places: readonly Place[], prompt: string, shared = prompt.length): number | undefined =>
+    chooseVictim(places, lettersOf(prompt), '', shared);
+
+  test('is none when all are busy', () => {
+    expect(victim([place(0, 'hello', { isBusy: true })], 'hello')).toBeUndefined();
+  });
+
+  test('is an empty one', () => {
+    expect(victim([place(0, 'hello', { usedAt: 1 }), place(1, '', { usedAt: 2 })], 'you')).toBe(1);
+  });
+
+  test('is one whose tokens the state holds as well', () => {
+    const places = [place(0, 'something', { usedAt: 1 }), place(1, 'hello', { usedAt: 2 })];
+    expect(victim(places, 'hello, you')).toBe(1);
+    expect(victim(places, 'hello, you', 4)).toBe(0);
+    expect(victim([place(0, 'something'), place(1, 'hello', { tenant: 'bert' })], 'hello, you')).toBe(0);
+  });
+
+  test('is else the one used longest ago', () => {
+    expect(victim([place(0, 'abc', { usedAt: 7 }), place(1, 'def', { usedAt: 3 })], 'xyz')).toBe(1);
   });
 });

@@ -1,3 +1,5 @@
+import { commonPrefix } from './common-prefix.ts';
+
 /** A sequence as a place for the next request. */
 export interface Place {
   readonly sequence: number;
@@ -20,14 +22,6 @@ export interface PlaceChoice {
 
 /** Fewer common tokens are computed sooner than their state is copied. */
 const leastWorthCopying = 16;
-
-/** Number of leading tokens that are equal. */
-const commonPrefix = (left: readonly number[], right: readonly number[]): number => {
-  const most = Math.min(left.length, right.length);
-  let length = 0;
-  while (length < most && left[length] === right[length]) length += 1;
-  return length;
-};
 
 interface Candidate {
   readonly place: Place;
@@ -84,4 +78,25 @@ export const choosePlace = (
   if (victim === undefined) return taking(own);
   if (best.shared < victim.shared + leastWorthCopying) return taking(victim);
   return { sequence: victim.place.sequence, copyFrom: best.place.sequence, shared: best.shared };
+};
+
+/**
+ * The sequence that a state from outside may overwrite: one that loses nothing by it, else the one used longest ago.
+ * @param shared leading tokens of the prompt that the state holds
+ * @returns undefined when all are busy
+ */
+export const chooseVictim = (
+  places: readonly Place[],
+  prompt: readonly number[],
+  tenant: string,
+  shared: number,
+): number | undefined => {
+  const losses = places
+    .filter(({ isBusy }) => !isBusy)
+    .map(({ sequence, tokens, usedAt, ...place }) => ({
+      sequence,
+      usedAt,
+      isLoss: tokens.length > (place.tenant === tenant ? commonPrefix(tokens, prompt, shared) : 0),
+    }));
+  return losses.sort((a, b) => Number(a.isLoss) - Number(b.isLoss) || a.usedAt - b.usedAt)[0]?.sequence;
 };

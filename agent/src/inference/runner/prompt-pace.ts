@@ -23,6 +23,11 @@ export class PromptPace {
     return Math.min(this.#most, power);
   }
 
+  /** What computing one token of a prompt takes; undefined before it was measured. */
+  get tokenMs(): number | undefined {
+    return this.#tokensPerMs === undefined ? undefined : 1 / this.#tokensPerMs;
+  }
+
   /** A step computed so many tokens of prompts. Short ones say little. */
   measured(tokens: number, ms: number): void {
     if (tokens < leastTokens || ms <= 0) return;

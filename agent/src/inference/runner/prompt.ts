@@ -1,16 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import type { ChatMessage, ToolDefinition } from '@ollamamax/api';
+import type { ChatMessage } from '@ollamamax/api';
+import { answerFormOf } from './answer-form.ts';
 import type { TemplateRenderer } from './chat-template.ts';
 import { RunnerFailure } from './failure.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { ChatInput, Job } from './protocol.ts';
 import { SpecialTextGuard } from './special-text.ts';
-import { thinkingOpen } from './thinking-splitter.ts';
-import { toolCallOpen } from './tool-call-parser.ts';
+import { templateMessages, templateTools } from './template-messages.ts';
 
 export interface PromptContext {
   readonly job: Job;
   readonly model: LoadedModel;
+  readonly renderer: TemplateRenderer;
+}
+
+/** What rendering a conversation takes, wherever the model is. */
+export interface RenderContext {
+  readonly job: Job;
+  readonly model: Pick<LoadedModel, 'chatTemplate' | 'controlTexts' | 'bosText' | 'eosText'>;
   readonly renderer: TemplateRenderer;
 }
 
@@ -79,7 +86,7 @@ const fittingChat = async (context: PromptContext, input: ChatJob): Promise<Prom
 };
 
 /** Half of the oldest messages go, so that few tries are enough; system messages and the last question stay. */
-const withoutOldest = (messages: readonly ChatMessage[]): readonly ChatMessage[] => {
+export const withoutOldest = (messages: readonly ChatMessage[]): readonly ChatMessage[] => {
   const droppable = messages.flatMap(({ role }, index) =>
     role === 'system' || index === messages.length - 1 ? [] : [index],
   );
@@ -92,7 +99,10 @@ const withoutOldest = (messages: readonly ChatMessage[]): readonly ChatMessage[]
 };
 
 /** What does not fit loses its middle, the beginning that is to be kept and the end stay. */
-const fitted = ({ job, model }: PromptContext, tokens: readonly number[]): readonly number[] => {
+export const fitted = (
+  { job, model }: { readonly job: Job; readonly model: Pick<LoadedModel, 'contextSize'> },
+  tokens: readonly number[],
+): readonly number[] => {
   const { contextSize } = model;
   if (tokens.length === 0)
     throw new RunnerFailure('invalid_request', 'The prompt is empty: there is nothing to continue.');
@@ -164,7 +174,7 @@ export interface Rendered {
 
 /** @throws RunnerFailure template_failed, capability_missing */
 export const renderChat = async (
-  { job, model, renderer }: PromptContext,
+  { job, model, renderer }: RenderContext,
   { messages, tools, template = model.chatTemplate, think }: ChatInput,
 ): Promise<Rendered> => {
   if (template === undefined)
@@ -172,16 +182,17 @@ export const renderChat = async (
       'template_failed',
       'The model has no chat template; send a raw prompt or give it a template.',
     );
-  if (tools.length > 0 && !template.includes(toolCallOpen))
+  const form = answerFormOf(template);
+  if (tools.length > 0 && form.tools === undefined)
     throw new RunnerFailure(
       'capability_missing',
-      `The model does not support tools: its chat template has no ${toolCallOpen}.`,
+      'The model does not support tools: its chat template has calls in no form that is known here.',
     );
-  const canThink = template.includes(thinkingOpen);
+  const canThink = form.thinking !== undefined;
   if (think !== undefined && think !== false && !canThink)
     throw new RunnerFailure(
       'capability_missing',
-      `The model does not support thinking: its chat template has no ${thinkingOpen}.`,
+      'The model does not support thinking: its chat template has no marks for it that are known here.',
     );
   const guard = new SpecialTextGuard(model.controlTexts, randomBytes(12).toString('hex'));
   // The answer goes on from an answer that the client has begun.
@@ -190,10 +201,11 @@ export const renderChat = async (
   const rendered = await renderer.render(
     template,
     {
-      messages: guard.guard((isBegun ? messages.slice(0, -1) : messages).map(toTemplate)),
-      ...(tools.length === 0 ? {} : { tools: guard.guard(openAiTools(tools)) }),
+      messages: guard.guard(templateMessages(isBegun ? messages.slice(0, -1) : messages, template, form)),
+      ...(tools.length === 0 ? {} : { tools: guard.guard(templateTools(tools)) }),
       add_generation_prompt: true,
-      ...(canThink ? { enable_thinking: think !== false } : {}),
+      // Templates of DeepSeek and Granite have a name of their own for it.
+      ...(canThink ? { enable_thinking: think !== false, thinking: think !== false } : {}),
       ...(typeof think === 'string' ? { reasoning_effort: think } : {}),
       bos_token: model.bosText,
       eos_token: model.eosText,
@@ -201,36 +213,11 @@ export const renderChat = async (
     job.renderTimeoutMs,
   );
   const pieces = guard.split(rendered);
+  const isOpen = form.thinking !== undefined && rendered.trimEnd().endsWith(form.thinking.open);
+  // Some templates have no way to leave thinking out: it is over as soon as it begins.
+  const closing = isOpen && (isBegun || think === false) ? [`${form.thinking.close}\n\n`] : [];
   return {
-    pieces: isBegun ? [...pieces, ...guard.split(guard.guard(begun.content))] : pieces,
-    opensThinking: canThink && !isBegun && rendered.trimEnd().endsWith(thinkingOpen),
+    pieces: [...pieces, ...closing, ...(isBegun ? guard.split(guard.guard(begun.content)) : [])],
+    opensThinking: isOpen && closing.length === 0,
   };
 };
-
-/** A message in the form that chat templates expect. */
-const toTemplate = (message: ChatMessage): object => ({
-  role: message.role,
-  content: message.content,
-  ...(message.thinking === undefined ? {} : { reasoning_content: message.thinking }),
-  ...(message.toolCalls === undefined
-    ? {}
-    : {
-        tool_calls: message.toolCalls.map((call) => ({
-          ...(call.id === undefined ? {} : { id: call.id }),
-          type: 'function',
-          function: { name: call.name, arguments: call.arguments },
-        })),
-      }),
-  ...(message.toolName === undefined ? {} : { name: message.toolName }),
-  ...(message.toolCallId === undefined ? {} : { tool_call_id: message.toolCallId }),
-});
-
-const openAiTools = (tools: readonly ToolDefinition[]): readonly unknown[] =>
-  tools.map((tool) => ({
-    type: 'function',
-    function: {
-      name: tool.name,
-      description: tool.description ?? '',
-      parameters: tool.parameters ?? { type: 'object', properties: {} },
-    },
-  }));

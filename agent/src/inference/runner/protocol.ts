@@ -8,20 +8,37 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '@ollamamax/api';
+import type { LoadedBackend } from '../devices/loaded-backend.ts';
 
 /** What the agent and a runner process say to each other over the IPC channel (advanced serialization). */
 
 export type GpuChoice = 'auto' | 'cuda' | 'vulkan' | 'metal' | false;
 
+/** Room for states of conversations that have no sequence: what is left of them is not computed again. */
+export interface StateRoom {
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** For this runner only, and removed when it has ended; undefined: nothing is kept on disk. */
+  readonly folder: string | undefined;
+}
+
 /** How a model is brought into memory; a change of any of these needs another runner process. */
 export interface LoadSpec {
   readonly path: string;
+  /** LoRA adapters that are applied to it, for all requests alike. */
+  readonly adapters: readonly { readonly path: string; readonly scale: number }[];
   /** Context tokens per request. */
   readonly contextSize: number;
   /** Requests worked on at a time. */
   readonly parallel: number;
   readonly threads: number;
   readonly gpu: GpuChoice;
+  /** Blocks on GPUs, one more than the model has: its output too; undefined: as node-llama-cpp finds best. */
+  readonly gpuLayers?: number;
+  /** Image projector of the model, and the llama-server that computes both; undefined: a model without images. */
+  readonly vision: { readonly program: string; readonly projector: string } | undefined;
+  /** Given when the runner starts, by what memory there is then. */
+  readonly states?: StateRoom;
 }
 
 /** Sampling settings with every default filled in. */
@@ -67,7 +84,12 @@ export type JobInput =
       /** Tokens of an earlier exchange that this one goes on from. */
       readonly context: readonly number[];
     })
-  | { readonly kind: 'raw'; readonly prompt: string | readonly number[] }
+  | {
+      readonly kind: 'raw';
+      readonly prompt: string | readonly number[];
+      /** Base64; they come before the prompt. */
+      readonly images?: readonly string[];
+    }
   | { readonly kind: 'infill'; readonly prefix: string; readonly suffix: string }
   | Extract<InferenceInput, { kind: SideKind }>
   | (ChatInput & { readonly kind: 'render' });
@@ -97,6 +119,8 @@ export interface Job {
 }
 
 export type ToRunner =
+  /** Asks a runner that has no model for the devices that it finds. */
+  | { readonly type: 'devices' }
   | { readonly type: 'load'; readonly spec: LoadSpec }
   | { readonly type: 'start'; readonly id: number; readonly job: Job }
   | { readonly type: 'ack'; readonly id: number; readonly units: number }
@@ -107,6 +131,8 @@ export interface JobUsage {
   readonly promptTokens: number;
   readonly cachedPromptTokens: number;
   readonly completionTokens: number;
+  /** Those of them that the model thought with; undefined: it does not think aloud. */
+  readonly thinkingTokens?: number;
   readonly promptNs: number;
   readonly evalNs: number;
 }
@@ -137,6 +163,9 @@ export type JobEvent =
   | { readonly kind: 'cancelled'; readonly id: number };
 
 export type FromRunner =
+  | { readonly type: 'devices'; readonly backend: LoadedBackend | undefined }
+  /** Which part of the model has been loaded, from 0 to 1. */
+  | { readonly type: 'loading'; readonly share: number }
   | { readonly type: 'loaded'; readonly residentBytes: number }
   | { readonly type: 'load_failed'; readonly code: ErrorCode; readonly message: string }
   /** Everything that happened in one turn of the runner's event loop. */
@@ -144,6 +173,8 @@ export type FromRunner =
   | {
       readonly type: 'heartbeat';
       readonly residentBytes: number;
+      /** Of them, states of conversations that have no sequence; none when left out. */
+      readonly stateBytes?: number;
       /** Changes whenever a token is computed, prompt tokens included. */
       readonly progress: number;
     };

@@ -30,6 +30,7 @@ export interface PublicSchedulerOptions {
  * and a context that makes room.
  */
 export class PublicScheduler implements TokenScheduler {
+  readonly stateBytes = 0;
   readonly #options: PublicSchedulerOptions;
   readonly #slots: Slot[];
   readonly #free: (() => void)[] = [];

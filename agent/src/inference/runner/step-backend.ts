@@ -13,9 +13,17 @@ export interface BatchPart {
 /** Names the likelihoods behind one token of the batch that was computed last. */
 export type LogitIndex = number;
 
+/** Copies the state of one sequence out of the context and back. */
+export interface StateCopies {
+  /** All that a sequence holds, but for its tokens: valid for this context only. */
+  save(sequence: number): Promise<Uint8Array>;
+  /** Makes a sequence hold what was saved, and nothing else. @throws Error where it does not fit; it is empty then */
+  restore(sequence: number, state: Uint8Array): Promise<void>;
+}
+
 /**
  * The context of a model as the scheduler sees it: sequences of tokens whose attention state is held, and batches over
- * them. Nothing but `decode` and `copyPrefix` takes time, and neither may run while the other does.
+ * them. Nothing but `decode` and the copies of states takes time, and none of it may run while another does.
  */
 export interface StepBackend {
   readonly sequences: number;
@@ -49,6 +57,8 @@ export interface StepBackend {
    * @returns how many it holds: none where the model's state cannot be cut there
    */
   copyPrefix(source: number, target: number, length: number): Promise<number>;
+  /** Undefined where states cannot leave the context. */
+  readonly states: StateCopies | undefined;
   createSampler(sampling: TokenSampling): TokenSampler;
 }
 

@@ -1,50 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { seeded } from '../../raft/codec/random-messages.fixture.ts';
-import { greedySampling } from './greedy-sampling.ts';
-import {
-  digest,
-  endToken,
-  LettersBackend,
-  lettersOf,
-  says,
-  textOf,
-  type LettersOptions,
-} from './letters-backend.fixture.ts';
-import { StepScheduler, type StepOutcome, type StepTask } from './step-scheduler.ts';
-
-interface Asked {
-  readonly text: () => string;
-  readonly outcome: Promise<StepOutcome>;
-  readonly abort: AbortController;
-}
-
-const ask = (scheduler: StepScheduler, prompt: string, overrides: Partial<StepTask> = {}): Asked => {
-  const answer: number[] = [];
-  const abort = new AbortController();
-  const tokens = lettersOf(prompt);
-  const outcome = scheduler.run({
-    prompt: tokens,
-    tenant: '',
-    sampling: { settings: greedySampling, grammar: undefined, prompt: tokens },
-    signal: abort.signal,
-    keepOnShift: undefined,
-    isReady: () => true,
-    onProgress: () => undefined,
-    ...overrides,
-    take: (token) => {
-      answer.push(token.token);
-      return overrides.take?.(token) ?? true;
-    },
-  });
-  return { text: () => textOf(answer), outcome, abort };
-};
-
-/** Until a request has begun to answer, which takes few turns of the event loop. */
-const untilTrue = async (condition: () => boolean): Promise<void> => {
-  for (let turn = 0; turn < 1000 && !condition(); turn += 1)
-    await new Promise((resolve) => setImmediate(resolve));
-  expect(condition()).toBe(true);
-};
+import { ask, untilTrue } from './asked.fixture.ts';
+import { LettersBackend, says, textOf, type LettersOptions } from './letters-backend.fixture.ts';
+import { StepScheduler } from './step-scheduler.ts';
 
 const startedWith = (options: LettersOptions): { backend: LettersBackend; scheduler: StepScheduler } => {
   const backend = new LettersBackend(options);
@@ -283,68 +240,4 @@ test('a token that cannot be shown ends its own request only', async () => {
   expect(await sound.outcome).toMatchObject({ end: 'ended' });
   expect(sound.text()).toBe('hello');
   expect(backend.samplers.disposed).toBe(2);
-});
-
-describe('whatever comes together', () => {
-  /** The answer depends on every token before it. */
-  const next = (held: readonly number[]): number => {
-    const value = digest(held);
-    return value % 11 === 0 ? endToken : 97 + (value % 26);
-  };
-
-  const alone = async (prompt: string, most: number): Promise<string> => {
-    const { scheduler } = startedWith({ next, sequences: 1 });
-    let left = most;
-    const asked = ask(scheduler, prompt, { take: () => (left -= 1) > 0 });
-    await asked.outcome;
-    return asked.text();
-  };
-
-  test.each(Array.from({ length: 40 }, (_, seed) => seed))(
-    'every answer is what it would be alone (seed %d)',
-    async (seed) => {
-      const chance = seeded(seed);
-      const below = (limit: number): number => Math.floor(chance() * limit);
-      const { backend, scheduler } = startedWith({
-        next,
-        sequences: 1 + below(6),
-        batchSize: 16 + below(100),
-        needsAdjacent: chance() < 0.5,
-        canCut: chance() < 0.8,
-      });
-      const beginnings = [
-        '',
-        'You are kind. You know much. ',
-        'You are kind. You know little, but more than me. ',
-      ];
-      const asked = Array.from({ length: 30 }, () => {
-        const prompt = `${beginnings[below(3)] ?? ''}${'q'.repeat(below(40))}${below(9)}?`;
-        const most = 1 + below(30);
-        const leavesAfter = chance() < 0.2 ? below(most) : Infinity;
-        let taken = 0;
-        const one: Asked = ask(scheduler, prompt, {
-          tenant: chance() < 0.5 ? 'anna' : 'bert',
-          isReady: () => chance() < 0.9,
-          take: () => {
-            taken += 1;
-            if (taken > leavesAfter) one.abort.abort(new Error('left'));
-            return taken < most;
-          },
-        });
-        return { ...one, prompt, most };
-      });
-      const waker = setInterval(() => scheduler.wake(), 1);
-      const outcomes = await Promise.allSettled(asked.map(({ outcome }) => outcome));
-      clearInterval(waker);
-      for (const [index, { text, prompt, most }] of asked.entries()) {
-        const whole = await alone(prompt, most);
-        const outcome = outcomes[index];
-        if (outcome?.status === 'rejected') {
-          expect(outcome.reason).toMatchObject({ message: 'left' });
-          expect(whole.startsWith(text())).toBe(true);
-        } else expect(text()).toBe(whole);
-      }
-      expect(backend.samplers.disposed).toBe(backend.samplers.made);
-    },
-  );
 });

@@ -1,6 +1,10 @@
 import { planBatch, type Turn } from './batch-plan.ts';
-import { choosePlace, type Place } from './prefix-choice.ts';
+import { HeldSequences } from './held-sequences.ts';
 import { PromptPace } from './prompt-pace.ts';
+import { RunStarts, type Starter, type StartPlan } from './run-starts.ts';
+import type { SpilledStates } from './spilled-states.ts';
+import type { FoundState, KeptState } from './state-cache.ts';
+import { longestPauseMs } from './state-worth.ts';
 import type { LogitIndex, SampledToken, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
 
 /** One request, from its prompt on. */
@@ -39,6 +43,8 @@ export interface TokenScheduler {
   run(task: StepTask): Promise<StepOutcome>;
   /** Something has changed from outside: a client has read. */
   wake(): void;
+  /** Bytes of memory that hold states of conversations outside of the context. */
+  readonly stateBytes: number;
 }
 
 interface Run {
@@ -57,18 +63,9 @@ interface Waiting {
   readonly task: StepTask;
   readonly resolve: Run['resolve'];
   readonly reject: Run['reject'];
-}
-
-/** What a sequence holds, whoever uses it. */
-interface Held {
-  tokens: number[];
-  /** Behind this many tokens the state also knows of some that are gone: nobody else may go on from it. */
-  exact: number;
-  /** It was copied here and no batch has been computed since: only then is the copy whole. */
-  isCopyPending: boolean;
-  tenant: string;
-  usedAt: number;
-  run: Run | undefined;
+  /** A state is read from disk for it. */
+  isFetching: boolean;
+  fetched: KeptState | undefined;
 }
 
 /**
@@ -79,24 +76,24 @@ interface Held {
  */
 export class StepScheduler implements TokenScheduler {
   readonly #backend: StepBackend;
-  readonly #held: Held[];
+  readonly #held: HeldSequences<Run>;
+  readonly #starts: RunStarts<Run>;
   readonly #waiting: Waiting[] = [];
   readonly #pace: PromptPace;
-  #uses = 0;
   #isLooping = false;
+  #isWoken = false;
   #wake: (() => void) | undefined;
 
-  constructor(backend: StepBackend) {
+  /** @param spilled where states go whose sequence another request needs; undefined: they are lost */
+  constructor(backend: StepBackend, spilled?: SpilledStates) {
     this.#backend = backend;
     this.#pace = new PromptPace(backend.batchSize);
-    this.#held = Array.from({ length: backend.sequences }, () => ({
-      tokens: [],
-      exact: Infinity,
-      isCopyPending: false,
-      tenant: '',
-      usedAt: 0,
-      run: undefined,
-    }));
+    this.#held = new HeldSequences(backend);
+    this.#starts = new RunStarts(this.#held, spilled);
+  }
+
+  get stateBytes(): number {
+    return this.#starts.stateBytes;
   }
 
   run(task: StepTask): Promise<StepOutcome> {
@@ -109,20 +106,28 @@ export class StepScheduler implements TokenScheduler {
           how(value);
         };
       task.signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push({ task, resolve: settle(resolve), reject: settle(reject) });
+      this.#waiting.push({
+        task,
+        resolve: settle(resolve),
+        reject: settle(reject),
+        isFetching: false,
+        fetched: undefined,
+      });
       this.wake();
       if (!this.#isLooping) void this.#loop();
     });
   }
 
   wake(): void {
+    this.#isWoken = true;
     this.#wake?.();
     this.#wake = undefined;
   }
 
   async #loop(): Promise<void> {
     this.#isLooping = true;
-    while (this.#waiting.length > 0 || this.#running().length > 0) {
+    while (this.#waiting.length > 0 || this.#held.users().length > 0) {
+      this.#isWoken = false;
       try {
         this.#leave();
         await this.#admit();
@@ -134,45 +139,65 @@ export class StepScheduler implements TokenScheduler {
     this.#isLooping = false;
   }
 
-  #running(): readonly Run[] {
-    return this.#held.flatMap(({ run }) => (run === undefined ? [] : [run]));
-  }
-
   /** Those whose client has gone give their place back. */
   #leave(): void {
-    for (const run of this.#running())
+    for (const run of this.#held.users())
       if (run.task.signal.aborted) this.#end(run, () => run.reject(reasonOf(run.task.signal)));
     for (const waiting of this.#waiting.filter(({ task }) => task.signal.aborted)) {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      if (waiting.fetched !== undefined) this.#starts.giveBack(waiting.fetched);
       waiting.reject(reasonOf(waiting.task.signal));
     }
   }
 
   async #admit(): Promise<void> {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const { task, resolve, reject } = next;
-      const choice = choosePlace(this.#places(), task.prompt, task.tenant);
-      const place = choice === undefined ? undefined : this.#held[choice.sequence];
-      if (choice === undefined || place === undefined) return;
-      this.#waiting.shift();
-      const { sequence } = choice;
-      let cachedTokens: number;
-      let sampler: TokenSampler;
-      try {
-        cachedTokens = await this.#prepare(sequence, choice.copyFrom, choice.shared);
-        sampler = this.#backend.createSampler(task.sampling);
-      } catch (error) {
-        this.#clear(sequence);
-        reject(error instanceof Error ? error : new Error(String(error)));
-        continue;
-      }
-      this.#uses += 1;
-      place.tenant = task.tenant;
-      place.usedAt = this.#uses;
-      place.run = {
+    const begin = performance.now();
+    const next = (): Waiting | undefined => this.#waiting.find(({ isFetching }) => !isFetching);
+    for (let waiting = next(); waiting !== undefined; waiting = next()) {
+      // Whoever waits for a disk finds its place when that has answered.
+      const promised = this.#waiting.filter(({ isFetching }) => isFetching).length;
+      if (this.#held.idle().length <= promised) return;
+      const delaysOthers = this.#held.users().some(({ isAnswering }) => isAnswering);
+      if (delaysOthers && performance.now() - begin > longestPauseMs) return;
+      const { tenant, prompt } = waiting.task;
+      const starter = { tenant, prompt, promptMs: this.#pace.tokenMs, delaysOthers };
+      const plan = this.#starts.plan(starter);
+      if (plan === undefined) return;
+      const found = waiting.fetched === undefined ? plan.found : undefined;
+      if (found === undefined || found.isInMemory) {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        const stored = found === undefined ? waiting.fetched : await this.#starts.take(found);
+        await this.#enter(waiting, starter, plan, stored);
+      } else void this.#fetch(waiting, found);
+    }
+  }
+
+  /** Reads a state from disk while others are computed. */
+  async #fetch(waiting: Waiting, found: FoundState): Promise<void> {
+    waiting.isFetching = true;
+    const stored = await this.#starts.take(found);
+    waiting.isFetching = false;
+    if (this.#waiting.includes(waiting)) waiting.fetched = stored;
+    else if (stored !== undefined) this.#starts.giveBack(stored);
+    this.wake();
+  }
+
+  async #enter(
+    { task, resolve, reject }: Waiting,
+    starter: Starter,
+    { choice }: StartPlan,
+    stored: KeptState | undefined,
+  ): Promise<void> {
+    try {
+      const { sequence, cachedTokens } = await this.#starts.begin(starter, choice, stored);
+      const held = this.#held.of(sequence);
+      if (held === undefined) throw new Error(`There is no sequence ${sequence}.`);
+      // Before anything fails: what the sequence holds now is theirs.
+      held.tenant = task.tenant;
+      held.user = {
         task,
-        sampler,
-        admittedAt: this.#uses,
+        sampler: this.#backend.createSampler(task.sampling),
+        admittedAt: this.#held.used(sequence),
         sequence,
         cachedTokens,
         pending: task.prompt.slice(cachedTokens),
@@ -180,67 +205,29 @@ export class StepScheduler implements TokenScheduler {
         resolve,
         reject,
       };
+    } catch (error) {
+      reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
-  #places(): readonly Place[] {
-    return this.#held.map(({ tokens, exact, isCopyPending, tenant, usedAt, run }, sequence) => ({
-      sequence,
-      tokens: isCopyPending ? [] : exact < tokens.length ? tokens.slice(0, exact) : tokens,
-      tenant,
-      usedAt,
-      isBusy: run !== undefined,
-    }));
-  }
-
-  /** @returns tokens of the prompt that the sequence holds now */
-  async #prepare(sequence: number, copyFrom: number | undefined, shared: number): Promise<number> {
-    const place = this.#held[sequence];
-    if (place === undefined) return 0;
-    place.exact = Infinity;
-    if (copyFrom === undefined) return this.#truncate(sequence, shared);
-    const kept = await this.#backend.copyPrefix(copyFrom, sequence, shared);
-    place.tokens = (this.#held[copyFrom]?.tokens ?? []).slice(0, kept);
-    place.isCopyPending = true;
-    return kept;
-  }
-
-  #truncate(sequence: number, length: number): number {
-    const place = this.#held[sequence];
-    if (place === undefined || place.tokens.length === length) return length;
-    const kept = this.#backend.truncate(sequence, length);
-    place.tokens.length = kept;
-    return kept;
-  }
-
-  /** Also when it is not known what the sequence holds. */
-  #clear(sequence: number): void {
-    this.#backend.truncate(sequence, 0);
-    const place = this.#held[sequence];
-    if (place !== undefined) place.tokens = [];
-  }
-
   async #step(): Promise<void> {
-    const runs = this.#running();
-    for (const run of runs) this.#makeRoom(run);
-    const ready = this.#running().filter(({ task }) => task.isReady());
+    for (const run of this.#held.users()) this.#makeRoom(run);
+    const running = this.#held.users();
+    const ready = running.filter(({ task }) => task.isReady());
     if (ready.length === 0) {
-      if (this.#running().length > 0) await this.#untilWoken();
+      if (running.length > 0 || this.#waiting.some(({ isFetching }) => isFetching)) await this.#untilWoken();
       return;
     }
     const turns = ready.map(({ sequence, pending, isAnswering, admittedAt }): Turn => ({
       sequence,
-      held: this.#lengthOf(sequence),
+      held: this.#held.lengthOf(sequence),
       pending,
       isAnswering,
       admittedAt,
     }));
     const taken = new Set(ready.map(({ sequence }) => sequence));
     // Not those that pause: where a state cannot be cut, what fills a gap costs all that is held.
-    const bystanders = this.#held.flatMap(({ tokens, run }, sequence) =>
-      run === undefined ? [{ sequence, held: tokens.length }] : [],
-    );
-    const { parts, fillers } = planBatch(turns, bystanders, {
+    const { parts, fillers } = planBatch(turns, this.#held.idle(), {
       batchSize: this.#backend.batchSize,
       promptBudget: this.#pace.budget,
       contextSize: this.#backend.contextSize,
@@ -252,15 +239,14 @@ export class StepScheduler implements TokenScheduler {
       logits = await this.#backend.decode(parts);
     } finally {
       // Also when it failed: what became of them is not known then.
-      for (const place of this.#held) place.isCopyPending = false;
-      for (const { sequence, held } of fillers) this.#dropFiller(sequence, held);
+      this.#held.settle(fillers);
     }
     const ms = performance.now() - begin;
     const chosen: Promise<void>[] = [];
     let promptTokens = 0;
     for (const [index, { sequence, tokens }] of parts.entries()) {
-      const place = this.#held[sequence];
-      const run = place?.run;
+      const place = this.#held.of(sequence);
+      const run = place?.user;
       if (place === undefined || run === undefined || !taken.has(sequence)) continue;
       for (const token of tokens) place.tokens.push(token);
       run.pending = run.pending.slice(tokens.length);
@@ -271,15 +257,6 @@ export class StepScheduler implements TokenScheduler {
     }
     this.#pace.measured(promptTokens, ms);
     await Promise.all(chosen);
-  }
-
-  #dropFiller(sequence: number, held: number): void {
-    const place = this.#held[sequence];
-    if (place !== undefined && this.#backend.truncate(sequence, held) !== held) place.tokens = [];
-  }
-
-  #lengthOf(sequence: number): number {
-    return this.#held[sequence]?.tokens.length ?? 0;
   }
 
   /** What goes wrong with one request must not end the others of the step. */
@@ -302,37 +279,32 @@ export class StepScheduler implements TokenScheduler {
 
   /** The oldest part of a full context makes room, where that is wanted and the model allows it. */
   #makeRoom(run: Run): void {
-    const length = this.#lengthOf(run.sequence);
-    if (length < this.#backend.contextSize) return;
-    const { keepOnShift } = run.task;
-    const keep = Math.min(keepOnShift ?? 0, length - 2);
-    const count = Math.floor((length - keep) / 2);
-    const place = this.#held[run.sequence];
-    if (place !== undefined && keepOnShift !== undefined && this.#backend.cutOut(run.sequence, keep, count)) {
-      place.tokens.splice(keep, count);
-      place.exact = Math.min(place.exact, keep);
-    } else this.#finish(run, 'full');
+    const { sequence, task } = run;
+    if (this.#held.lengthOf(sequence) < this.#backend.contextSize) return;
+    const { keepOnShift } = task;
+    if (keepOnShift === undefined || !this.#held.makeRoom(sequence, keepOnShift)) this.#finish(run, 'full');
   }
 
   #end(run: Run, settle: () => void): void {
-    const place = this.#held[run.sequence];
-    if (place?.run !== run) return;
-    place.run = undefined;
+    const place = this.#held.of(run.sequence);
+    if (place?.user !== run) return;
+    place.user = undefined;
     run.sampler.dispose();
-    this.#uses += 1;
-    place.usedAt = this.#uses;
+    this.#held.used(run.sequence);
     settle();
   }
 
   /** Nothing is known of what the sequences of this step hold now. */
   #fail(error: Error): void {
-    for (const run of this.#running()) {
-      this.#clear(run.sequence);
+    for (const run of this.#held.users()) {
+      this.#held.clear(run.sequence);
       this.#end(run, () => run.reject(error));
     }
   }
 
   #untilWoken(): Promise<void> {
+    // What came while the step was prepared is not to be missed.
+    if (this.#isWoken) return Promise.resolve();
     return new Promise((resolve) => {
       this.#wake = resolve;
     });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { thinkingFormatOf } from './thinking-formats.ts';
 import { ThinkingSplitter } from './thinking-splitter.ts';
 
 /** Pieces of every length from one letter up. */
@@ -7,8 +8,13 @@ const inPieces = (text: string, size: number): string[] =>
     text.slice(index * size, (index + 1) * size),
   );
 
-const split = (text: string, size: number, isOpen: boolean): { thinking: string; content: string } => {
-  const splitter = new ThinkingSplitter(isOpen);
+const split = (
+  text: string,
+  size: number,
+  isOpen: boolean,
+  format: { open: string; close: string } = { open: '<think>', close: '</think>' },
+): { thinking: string; content: string } => {
+  const splitter = new ThinkingSplitter(format, isOpen);
   const all = { thinking: '', content: '' };
   for (const { thinking, content } of [
     ...inPieces(text, size).map((piece) => splitter.push(piece)),
@@ -33,5 +39,31 @@ describe('what a model thinks', () => {
   ])('%s, wherever tokens end', (_name, text, isOpen, thinking, content) => {
     for (let size = 1; size <= text.length; size += 1)
       expect(split(text, size, isOpen)).toEqual({ thinking, content });
+  });
+});
+
+describe('the marks of thinking', () => {
+  test.each([
+    ['seed', '<seed:think>{{ x }}</seed:think>', '<seed:think>a</seed:think>b'],
+    ['magistral', '[THINK]{{ x }}[/THINK]', '[THINK]a[/THINK]b'],
+    ['command-r', '<|START_THINKING|>', '<|START_THINKING|>a<|END_THINKING|>b'],
+    ['think', "{{ '<think>' }}", '<think>a</think>b'],
+    ['reasoning', '<reasoning>', '<reasoning>a</reasoning>b'],
+  ])('are those of the template: %s', (name, template, answer) => {
+    const format = thinkingFormatOf(template)!;
+    expect(format.name).toBe(name);
+    for (let size = 1; size <= answer.length; size += 1)
+      expect(split(answer, size, false, format)).toEqual({ thinking: 'a', content: 'b' });
+  });
+
+  test('are none in a template without', () => {
+    expect(thinkingFormatOf('{{ message.content }}')).toBeUndefined();
+  });
+
+  test('may be left out where something else shows that thinking is over', () => {
+    const splitter = new ThinkingSplitter({ open: '<think>', close: '</think>' }, true);
+    expect(splitter.push('Hm. </thi')).toEqual({ thinking: 'Hm.', content: '' });
+    expect(splitter.endThinking()).toEqual({ thinking: ' </thi', content: '' });
+    expect(splitter.push('Yes.')).toEqual({ thinking: '', content: 'Yes.' });
   });
 });

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import { hermes } from '../tool-formats/hermes.ts';
 import { ToolCallParser, type ToolPiece } from './tool-call-parser.ts';
+
+const parserWith = (newId: () => string): ToolCallParser =>
+  new ToolCallParser({ format: hermes, tools: [{ name: 'f' }], newId, isHidden: () => false });
 
 const feed = (pieces: readonly string[]): ToolPiece[] => {
   let next = 0;
-  const parser = new ToolCallParser(() => `id-${++next}`);
+  const parser = parserWith(() => `id-${++next}`);
   const all = [...pieces.flatMap((piece) => parser.push(piece)), ...parser.flush()];
   return all.reduce<ToolPiece[]>((joined, piece) => {
     const last = joined.at(-1);
@@ -73,9 +77,25 @@ describe('ToolCallParser', () => {
   });
 
   test('passes text on before the stream ends', () => {
-    const parser = new ToolCallParser(() => 'id');
+    const parser = parserWith(() => 'id');
     expect(parser.push('Hello')).toEqual([text('Hello')]);
     expect(parser.push(' world<tool')).toEqual([text(' world')]);
+  });
+
+  test('takes a call that has no end for text before it fills the memory', () => {
+    const parser = parserWith(() => 'id');
+    const pieces = parser.push(`<tool_call>{"name":"${'x'.repeat(2 ** 20)}`);
+    expect(pieces[0]).toEqual(text('<tool_call>'));
+    expect([...pieces, ...parser.flush()].every(({ kind }) => kind === 'text')).toBe(true);
+  });
+
+  test('reads a long call that comes letter by letter in a time that grows with its length', () => {
+    const parser = parserWith(() => 'id');
+    const long = 'y'.repeat(60_000);
+    const pieces = Array.from(`<tool_call>{"name":"f","arguments":{"a":"${long}"}}</tool_call>`).flatMap(
+      (letter) => parser.push(letter),
+    );
+    expect(pieces).toEqual([call('id', 'f', { a: long })]);
   });
 
   test('keeps the order of argument keys', () => {

@@ -1,8 +1,7 @@
-import type { ToolCall } from '@ollamamax/api';
+import type { ToolCall, ToolDefinition } from '@ollamamax/api';
+import { ReadingMemory, TextCursor } from '../tool-formats/text-cursor.ts';
+import type { ToolFormat } from '../tool-formats/tool-format.ts';
 import { overlap } from './stop-matcher.ts';
-
-export const toolCallOpen = '<tool_call>';
-const toolCallClose = '</tool_call>';
 
 /** A call larger than this is taken for ordinary text. */
 const maxCallUnits = 1 << 20;
@@ -10,122 +9,138 @@ const maxCallUnits = 1 << 20;
 export type ToolPiece =
   { readonly kind: 'text'; readonly text: string } | { readonly kind: 'call'; readonly call: ToolCall };
 
+export interface ToolCallParserOptions {
+  readonly format: ToolFormat;
+  /** Without any, only what says nothing is left out of the text. */
+  readonly tools: readonly ToolDefinition[];
+  /** Makes the id of each call. */
+  readonly newId: () => string;
+  /** Whether a mark came as a control token, which no client is to see. */
+  readonly isHidden: (mark: string) => boolean;
+}
+
 /**
- * Finds `<tool_call>{"name": …, "arguments": {…}}</tool_call>` in a stream of text, wherever the pieces are
- * split. Text before a call is passed on as it comes, white space around calls is dropped, and what is not
- * well-formed is passed on as the text it was.
+ * Finds the tool calls in a stream of text, wherever the pieces are split. Text before a call is passed on as it comes,
+ * a call when it is complete, white space around calls is dropped, and what is not well-formed is passed on as the
+ * text it was.
  */
 export class ToolCallParser {
-  readonly #newId: () => string;
+  readonly #options: ToolCallParserOptions;
+  readonly #openings: readonly string[];
+  /** Everything that is not simply text. */
+  readonly #marks: readonly string[];
   #held = '';
-  #inCall = false;
+  /** Where in what is held a call seems to begin; undefined outside of calls. */
+  #call: { readonly at: number; readonly memory: ReadingMemory } | undefined;
+  #mayBeBare = true;
   #afterCall = false;
 
-  /** @param newId makes the id of each call. */
-  constructor(newId: () => string) {
-    this.#newId = newId;
+  constructor(options: ToolCallParserOptions) {
+    this.#options = options;
+    const { openings, marks, noise = [] } = options.format;
+    this.#openings = options.tools.length === 0 ? [] : openings;
+    this.#marks = [...new Set([...openings, ...marks, ...noise])];
   }
 
   push(piece: string): ToolPiece[] {
     this.#held += piece;
     const out: ToolPiece[] = [];
-    for (;;) {
-      const progressed = this.#inCall ? this.#takeCall(out) : this.#takeText(out);
-      if (!progressed) return out;
-    }
+    while (this.#call === undefined ? this.#takeText(out) : this.#takeCall(out, false));
+    return out;
   }
 
-  /** What is left when the stream ends; a call whose closing tag is missing still counts if it is complete. */
+  /** What is left when the stream ends; a call whose closing mark is missing still counts if it is complete. */
   flush(): ToolPiece[] {
     const out: ToolPiece[] = [];
-    if (this.#inCall) {
-      const call = parseCall(this.#held, this.#newId);
-      out.push(call === undefined ? text(toolCallOpen + this.#held) : { kind: 'call', call });
-    } else if (this.#held !== '' && !(this.#afterCall && this.#held.trim() === '')) {
-      out.push(text(this.#held));
-    }
+    while (this.#call === undefined ? this.#takeText(out) : this.#takeCall(out, true));
+    if (this.#held !== '' && !(this.#afterCall && this.#held.trim() === '')) out.push(text(this.#held));
     this.#held = '';
-    this.#inCall = false;
     return out;
   }
 
   #takeText(out: ToolPiece[]): boolean {
-    const at = this.#held.indexOf(toolCallOpen);
-    if (at >= 0) {
-      const before = this.#held.slice(0, at).trimEnd();
-      if (before !== '') out.push(text(before));
-      this.#held = this.#held.slice(at + toolCallOpen.length);
-      this.#inCall = true;
-      return true;
-    }
-    const partial = overlap(this.#held, toolCallOpen);
-    const ready = this.#held.slice(0, this.#held.length - partial).trimEnd();
-    if (ready !== '') {
-      out.push(text(ready));
-      this.#afterCall = false;
+    const bare = this.#bareOpening();
+    if (bare === 'maybe') return false;
+    const found = bare ?? this.#nextMark();
+    if (found === undefined) {
+      const partial = this.#marks
+        .filter((mark) => this.#matters(mark))
+        .reduce((most, mark) => Math.max(most, overlap(this.#held, mark)), 0);
+      const ready = this.#held.slice(0, this.#held.length - partial).trimEnd();
+      this.#say(out, ready);
       this.#held = this.#held.slice(ready.length);
+      return false;
     }
-    return false;
-  }
-
-  #takeCall(out: ToolPiece[]): boolean {
-    const at = closeOf(this.#held);
-    if (at < 0) {
-      if (this.#held.length <= maxCallUnits) return false;
-      out.push(text(toolCallOpen + this.#held));
-      this.#held = '';
-      this.#inCall = false;
-      return true;
-    }
-    const body = this.#held.slice(0, at);
-    this.#held = this.#held.slice(at + toolCallClose.length);
-    this.#inCall = false;
-    const call = parseCall(body, this.#newId);
-    if (call === undefined) {
-      out.push(text(toolCallOpen + body + toolCallClose));
-      this.#afterCall = false;
+    const { at, mark } = found;
+    if (this.#isOpening(mark)) {
+      const before = this.#held.slice(0, at).trimEnd();
+      this.#say(out, before);
+      this.#held = this.#held.slice(before.length);
+      this.#call = { at: at - before.length, memory: new ReadingMemory() };
     } else {
-      out.push({ kind: 'call', call });
-      this.#afterCall = true;
+      this.#say(out, this.#held.slice(0, at));
+      this.#held = this.#held.slice(at + mark.length);
     }
     return true;
   }
+
+  #isOpening(mark: string): boolean {
+    return this.#openings.includes(mark) || this.#options.format.bareOpenings?.includes(mark) === true;
+  }
+
+  /** Whether the mark begins a call or is not to be seen. */
+  #matters(mark: string): boolean {
+    const { format, isHidden } = this.#options;
+    return this.#openings.includes(mark) || format.noise?.includes(mark) === true || isHidden(mark);
+  }
+
+  /** A call that begins where nothing has been said. */
+  #bareOpening(): { readonly at: number; readonly mark: string } | 'maybe' | undefined {
+    const { format, tools } = this.#options;
+    if (format.bareOpenings === undefined || !this.#mayBeBare || tools.length === 0) return undefined;
+    const said = this.#held.trimStart();
+    if (said === '') return 'maybe';
+    const mark = format.bareOpenings.find((opening) => said.startsWith(opening));
+    return mark === undefined ? undefined : { at: this.#held.length - said.length, mark };
+  }
+
+  #nextMark(): { readonly at: number; readonly mark: string } | undefined {
+    let first: { readonly at: number; readonly mark: string } | undefined;
+    for (const mark of this.#marks) {
+      const at = this.#matters(mark) ? this.#held.indexOf(mark) : -1;
+      if (at >= 0 && (first === undefined || at < first.at)) first = { at, mark };
+    }
+    return first;
+  }
+
+  #takeCall(out: ToolPiece[], isWhole: boolean): boolean {
+    const { format, tools, newId, isHidden } = this.#options;
+    const { at, memory } = this.#call ?? { at: 0, memory: new ReadingMemory() };
+    const cursor = new TextCursor(this.#held, at, isWhole, memory);
+    const calls = format.read(cursor, tools);
+    if (cursor.state === 'more' && this.#held.length <= maxCallUnits) return false;
+    this.#call = undefined;
+    if (cursor.state === 'ok') {
+      this.#held = this.#held.slice(cursor.at);
+      for (const call of calls) out.push({ kind: 'call', call: { id: newId(), ...call } });
+      this.#afterCall = true;
+      this.#mayBeBare = true;
+      return true;
+    }
+    const mark =
+      this.#openings.find((opening) => this.#held.startsWith(opening, at)) ?? this.#held.charAt(at);
+    this.#say(out, this.#held.slice(0, at) + (isHidden(mark) ? '' : mark));
+    this.#held = this.#held.slice(at + mark.length);
+    this.#mayBeBare = false;
+    return true;
+  }
+
+  #say(out: ToolPiece[], said: string): void {
+    if (said === '') return;
+    out.push(text(said));
+    this.#afterCall = false;
+    this.#mayBeBare = false;
+  }
 }
 
-/** Where the call ends: a closing mark within a string of its arguments is part of that. */
-const closeOf = (source: string): number => {
-  for (let at = source.indexOf(toolCallClose); at >= 0; at = source.indexOf(toolCallClose, at + 1))
-    if (!endsInString(source.slice(0, at))) return at;
-  return -1;
-};
-
-/** Whether JSON that goes on behind this is within a string. */
-const endsInString = (json: string): boolean => {
-  let isInside = false;
-  for (let at = 0; at < json.length; at += 1) {
-    if (isInside && json.charAt(at) === '\\') at += 1;
-    else if (json.charAt(at) === '"') isInside = !isInside;
-  }
-  return isInside;
-};
-
 const text = (value: string): ToolPiece => ({ kind: 'text', text: value });
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const parseJson = (source: string): unknown => {
-  try {
-    return JSON.parse(source);
-  } catch {
-    return undefined;
-  }
-};
-
-const parseCall = (source: string, newId: () => string): ToolCall | undefined => {
-  const value = parseJson(source);
-  if (!isRecord(value) || typeof value.name !== 'string' || value.name === '') return undefined;
-  const given = value.arguments ?? {};
-  const args = typeof given === 'string' ? parseJson(given) : given;
-  return isRecord(args) ? { id: newId(), name: value.name, arguments: args } : undefined;
-};

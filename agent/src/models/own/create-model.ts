@@ -1,13 +1,16 @@
 import {
   ApiError,
   isApiError,
+  maxAdapters,
   type CreateBody,
   type ModelLayer,
   type OwnModel,
   type ProgressResponse,
 } from '@ollamamax/api';
+import { checkAdapter } from '../adapter-facts.ts';
 import { modelDetails, readModelFacts } from '../model-facts.ts';
 import type { BlobStore } from './blob-store.ts';
+import { checkProjector, isProjector } from '../projector-facts.ts';
 import { configType, layerTypes } from './layer-types.ts';
 
 /** What a model is made from. */
@@ -28,22 +31,28 @@ export type CreateContent = Omit<CreateBody, 'model' | 'name' | 'stream'>;
 
 const refuse = (param: string, why: string): ApiError => new ApiError('invalid_request', why, { param });
 
+/** Files in which an adapter lies where it was trained. */
+const ofTraining = /\.(?:safetensors|bin|json|pth?)$/i;
+
 /** @throws ApiError invalid_request for what this version cannot make */
 export const checkCreate = (content: CreateContent): void => {
   const { adapters = {}, files = {}, from = '', quantize = '', quantization = '' } = content;
   const given = Object.keys(files).length;
   if (quantize !== '' || quantization !== '')
     throw refuse('quantize', 'Models are not quantised here: give a file that is, or leave quantize out.');
-  if (Object.keys(adapters).length > 0)
+  if (Object.keys(adapters).some((name) => ofTraining.test(name)))
     throw refuse(
       'adapters',
-      'Adapters are not served in this version: merge the adapter into its model first.',
+      'Adapters are taken as GGUF files: convert it with convert_lora_to_gguf.py of llama.cpp first.',
     );
   if (from === '' && given === 0)
     throw refuse('from', 'Neither "from" nor "files" says what the model is made from.');
   if (from !== '' && given > 0) throw refuse('files', 'Give either "from" or "files", not both.');
-  if (given > 1)
-    throw refuse('files', 'Give exactly one file, a GGUF model; others are not taken in this version.');
+  if (given > 2)
+    throw refuse(
+      'files',
+      'Give the GGUF file of a model, and that of its projector if it has one, no others.',
+    );
 };
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
@@ -79,21 +88,63 @@ const newTexts = async (
   ];
 };
 
-const fromFile = async (digest: string, { blobs, fetch }: CreateOptions): Promise<BaseModel> => {
+const layerOf = async (digest: string, { blobs, fetch }: CreateOptions): Promise<ModelLayer> => {
   const size = await fetch(digest);
-  // As a fault of the request, not of a model that is served.
-  await readModelFacts(blobs.path(digest)).catch((error: unknown) => {
+  const path = blobs.path(digest);
+  try {
+    if (await isProjector(path)) {
+      await checkProjector(path);
+      return { mediaType: layerTypes.projector, digest, size };
+    }
+    await readModelFacts(path);
+    return { mediaType: layerTypes.model, digest, size };
+  } catch (error) {
+    // As a fault of the request, not of a model that is served.
     if (isApiError(error)) throw refuse('files', `The file is not a usable GGUF model: ${error.message}`);
     throw error;
-  });
-  return { layers: [{ mediaType: layerTypes.model, digest, size }] };
+  }
+};
+
+const fromFiles = async (digests: readonly string[], options: CreateOptions): Promise<BaseModel> => {
+  const layers: ModelLayer[] = [];
+  for (const digest of digests) layers.push(await layerOf(digest, options));
+  if (layers.filter(({ mediaType }) => mediaType === layerTypes.model).length !== 1)
+    throw refuse('files', 'Exactly one of the files must be the model; another one may be its projector.');
+  return { layers };
+};
+
+const weightsOf = (layers: readonly ModelLayer[]): ModelLayer => {
+  const weights = layers.find(({ mediaType }) => mediaType === layerTypes.model);
+  if (weights === undefined) throw new ApiError('model_file_invalid', 'The model has no weights.');
+  return weights;
+};
+
+/** Adapters that are new to a model, each made sure to be one for it. */
+const addedAdapters = async (
+  digests: readonly string[],
+  before: readonly ModelLayer[],
+  { blobs, fetch }: CreateOptions,
+): Promise<ModelLayer[]> => {
+  const known = before.filter(({ mediaType }) => mediaType === layerTypes.adapter);
+  const added = [...new Set(digests)].filter((digest) => known.every((layer) => layer.digest !== digest));
+  if (added.length === 0) return [];
+  if (known.length + added.length > maxAdapters)
+    throw refuse('adapters', `A model has ${maxAdapters} adapters at most.`);
+  const { header } = await readModelFacts(blobs.path(weightsOf(before).digest));
+  const layers: ModelLayer[] = [];
+  for (const digest of added) {
+    const size = await fetch(digest);
+    await checkAdapter(blobs.path(digest), header).catch((error: unknown) => {
+      throw isApiError(error) ? refuse('adapters', error.message) : error;
+    });
+    layers.push({ mediaType: layerTypes.adapter, digest, size });
+  }
+  return layers;
 };
 
 /** The document that registries and other programs read to know what they have. */
 const describe = async (blobs: BlobStore, layers: readonly ModelLayer[]): Promise<ModelLayer> => {
-  const weights = layers.find(({ mediaType }) => mediaType === layerTypes.model);
-  if (weights === undefined) throw new ApiError('model_file_invalid', 'The model has no weights.');
-  const details = modelDetails(await readModelFacts(blobs.path(weights.digest)), '');
+  const details = modelDetails(await readModelFacts(blobs.path(weightsOf(layers).digest)), '');
   const { digest, size } = await blobs.add(
     json({
       model_format: details.format,
@@ -120,13 +171,15 @@ export async function* createModel(
   options: CreateOptions,
 ): AsyncGenerator<ProgressResponse, OwnModel['manifest']> {
   const { blobs } = options;
-  const { files = {}, from = '' } = content;
-  const [file] = Object.values(files);
-  if (file !== undefined) yield { status: 'parsing GGUF' };
-  const { layers: before } = file === undefined ? await options.base(from) : await fromFile(file, options);
+  const { adapters = {}, files = {}, from = '' } = content;
+  const given = Object.values(files);
+  if (given.length > 0) yield { status: 'parsing GGUF' };
+  const { layers: before } = given.length === 0 ? await options.base(from) : await fromFiles(given, options);
+  if (Object.keys(adapters).length > 0) yield { status: 'parsing GGUF' };
+  const added = await addedAdapters(Object.values(adapters), before, options);
   const texts = await newTexts(content, blobs, before);
   const replaced = new Set(texts.filter(([, of]) => of.length > 0).map(([type]) => type));
-  const layers = before.filter(({ mediaType }) => !replaced.has(mediaType));
+  const layers = [...before.filter(({ mediaType }) => !replaced.has(mediaType)), ...added];
   for (const { digest } of layers) yield { status: `using existing layer ${digest}` };
   for (const [mediaType, all] of texts)
     for (const text of all) {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { canonicalModelName, type ModelShow, type ModelSpec, type NodeConfig } from '@ollamamax/api';
 import type { Logger } from '@ollamamax/common';
 import type { Catalog, Consensus } from '../../catalog/catalog.ts';
-import { ownModelsLevel } from '../../catalog/state/catalog-state.ts';
 import type { AskPeers, Peers } from '../../p2p/peers.ts';
 import { placedHere } from '../../scheduler/placed-here.ts';
 import type { ModelStore } from '../model-store.ts';
@@ -54,7 +53,7 @@ export const createOwnModels = (options: OwnModelPartsOptions): OwnModelParts =>
   const service = new OwnModelService({
     agent,
     catalog,
-    requireLevel: () => consensus.requireLevel(ownModelsLevel),
+    requireLevel: (level) => consensus.requireLevel(level),
     own,
     blobs,
     ready: (name) => models().get(name),

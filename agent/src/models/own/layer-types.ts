@@ -1,6 +1,8 @@
 /** Media types of the parts of a model, as registries of Ollama's kind name them. */
 export const layerTypes = {
   model: 'application/vnd.ollama.image.model',
+  adapter: 'application/vnd.ollama.image.adapter',
+  projector: 'application/vnd.ollama.image.projector',
   template: 'application/vnd.ollama.image.template',
   system: 'application/vnd.ollama.image.system',
   params: 'application/vnd.ollama.image.params',

@@ -5,12 +5,14 @@ import {
   type ManageEvent,
   type ManageRequest,
   type ModelEventValue,
+  type ModelLayer,
   type ModelSpec,
   type OwnModel,
   type ProgressResponse,
 } from '@ollamamax/api';
 import { sleep, type Logger } from '@ollamamax/common';
 import type { Catalog } from '../../catalog/catalog.ts';
+import { adaptersLevel, ownModelsLevel } from '../../catalog/state/catalog-state.ts';
 import { declaredMessage, isDeclared } from '../../catalog/state/own-models.ts';
 import type { EngineModel } from '../../inference/engine.ts';
 import { pullModel, type PullOptions } from '../registry/pull-model.ts';
@@ -28,8 +30,8 @@ import { manageAtPeer, openPeerBlob, peersWithBlob, type OwnModelPeers } from '.
 export interface OwnModelServiceOptions {
   readonly agent: string;
   readonly catalog: Pick<Catalog, 'agreed' | 'agree' | 'onAgreed'>;
-  /** Has the cluster be one that knows such models. @throws ApiError agents_outdated, not_a_member, no_leader */
-  readonly requireLevel: () => Promise<void>;
+  /** Has the cluster use a feature level. @throws ApiError agents_outdated, not_a_member, no_leader */
+  readonly requireLevel: (level: number) => Promise<void>;
   readonly own: OwnModels;
   readonly blobs: BlobStore;
   /** A model that is ready on this agent. */
@@ -100,8 +102,11 @@ export class OwnModelService {
     const name = canonicalModelName(to);
     this.#assertFree(name);
     checkCreate(content);
-    await this.#options.requireLevel();
-    const { from = '' } = content;
+    const { adapters = {}, files = {}, from = '' } = content;
+    // An older version would make the model without them.
+    await this.#options.requireLevel(
+      Object.keys(adapters).length > 0 || Object.keys(files).length > 1 ? adaptersLevel : ownModelsLevel,
+    );
     const at = from === '' ? agent : this.#placeOf(canonicalModelName(from));
     const request = { kind: 'create', name, user, content } as const;
     if (at === agent) yield* this.#createHere(request, signal);
@@ -124,7 +129,7 @@ export class OwnModelService {
   ): AsyncGenerator<ProgressResponse> {
     const name = parseRegistryName(from, insecure);
     this.#assertFree(name.local);
-    await this.#options.requireLevel();
+    await this.#options.requireLevel(ownModelsLevel);
     const manifest = yield* pullModel(name, this.#registry(signal));
     signal.throwIfAborted();
     yield { status: 'writing manifest' };
@@ -177,7 +182,7 @@ export class OwnModelService {
       for await (const _step of this.create(name, { from }, user, signal)) signal.throwIfAborted();
       return;
     }
-    await this.#options.requireLevel();
+    await this.#options.requireLevel(ownModelsLevel);
     await catalog.agree({
       op: 'putOwnModel',
       name,
@@ -284,11 +289,27 @@ export class OwnModelService {
       throw new ApiError('model_not_ready', `${name} is not ready on agent ${agent}.`, {
         retryAfterSeconds: 2,
       });
-    const digest = `sha256:${file.digest}`;
-    await blobs.adopt(digest, file.path, 'http' in spec.source);
-    return {
-      layers: [{ mediaType: layerTypes.model, digest, size: file.sizeBytes }, ...(await this.#textsOf(spec))],
-    };
+    const { adapters = [] } = file;
+    if (adapters.some(({ scale }) => scale !== 1))
+      throw new ApiError(
+        'invalid_request',
+        `${name} applies adapters with a strength of its own, which cannot be said of models made here.`,
+        { param: 'from' },
+      );
+    const layers: ModelLayer[] = [];
+    for (const [index, { digest: hex, path, sizeBytes: size }] of [file, ...adapters].entries()) {
+      const digest = `sha256:${hex}`;
+      const source = index === 0 ? spec.source : spec.adapters?.[index - 1]?.source;
+      await blobs.adopt(digest, path, source !== undefined && 'http' in source);
+      layers.push({ mediaType: index === 0 ? layerTypes.model : layerTypes.adapter, digest, size });
+    }
+    if (file.projector !== undefined) {
+      const { digest: hex, path, sizeBytes: size } = file.projector;
+      const digest = `sha256:${hex}`;
+      await blobs.adopt(digest, path, spec.projector !== undefined && 'http' in spec.projector.source);
+      layers.push({ mediaType: layerTypes.projector, digest, size });
+    }
+    return { layers: [...layers, ...(await this.#textsOf(spec))] };
   }
 
   /** What a declared model says beside its file, as layers. */

@@ -41,6 +41,8 @@ type Of = Pick<CatalogState, 'desired' | 'ownModels'>;
 const digestsOf = ({ manifest }: OwnModel): string[] =>
   [manifest.config, ...manifest.layers].map(({ digest }) => digest);
 
+const hexOf = (digest: string): string => digest.slice('sha256:'.length);
+
 /** The layer with the weights. */
 const modelLayerOf = ({ manifest }: OwnModel): OwnModel['manifest']['config'] | undefined =>
   manifest.layers.find(({ mediaType }) => mediaType === layerTypes.model);
@@ -149,13 +151,23 @@ export class OwnModels implements Component {
     const layer = modelLayerOf(model);
     const held = this.#held.get(name);
     const digest = layer?.digest ?? model.manifest.config.digest;
+    const adapters = model.manifest.layers
+      .filter(({ mediaType }) => mediaType === layerTypes.adapter)
+      .map((adapter) => ({ source: { file: blobs.path(adapter.digest) }, sha256: hexOf(adapter.digest) }));
+    const projector = model.manifest.layers.find(({ mediaType }) => mediaType === layerTypes.projector);
     const { texts } = held?.model === model && model.holder === agent ? held : { texts: undefined };
     return {
       name,
       source: { file: blobs.path(digest) },
-      sha256: digest.slice('sha256:'.length),
+      sha256: hexOf(digest),
       replicas: 1,
       agents: [model.holder],
+      ...(adapters.length === 0 ? {} : { adapters }),
+      ...(projector === undefined
+        ? {}
+        : {
+            projector: { source: { file: blobs.path(projector.digest) }, sha256: hexOf(projector.digest) },
+          }),
       ...(texts === undefined ? {} : { parameters: texts.parameters }),
       ...(texts?.jinja === undefined ? {} : { template: texts.jinja }),
       ...(texts?.system === undefined ? {} : { system: texts.system }),

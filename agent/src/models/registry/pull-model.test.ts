@@ -147,6 +147,7 @@ describe('a model of a registry', () => {
     ['has a manifest that is none', 'library/odd:v1', 'source_refused'],
     ['has no file', 'library/empty:v1', 'source_refused'],
     ['has a file that is no model', 'library/text:v1', 'model_file_invalid'],
+    ['has an adapter that is none', 'library/adapted:v1', 'model_file_invalid'],
     ['names a blob that is not there', 'library/gone:v1', 'source_refused'],
   ])('that %s', async (_what, name, code) => {
     const layer = (type: string, of: { digest: string; size: number }) => ({ mediaType: type, ...of });
@@ -157,6 +158,7 @@ describe('a model of a registry', () => {
     put('empty', [layer(layerTypes.system, registry.add(Buffer.from('x')))]);
     put('gone', [layer(layerTypes.model, { digest: `sha256:${'0'.repeat(64)}`, size: 1 })]);
     registry.publish('library/text:v1', Buffer.from('no model'));
+    registry.publish('library/adapted:v1', file, { [layerTypes.adapter]: 'no adapter' });
     await expect(pull(name)).rejects.toMatchObject({ code });
   });
 });

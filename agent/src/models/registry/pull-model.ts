@@ -1,5 +1,7 @@
 import { ApiError, isApiError, type ModelLayer, type OwnModel, type ProgressResponse } from '@ollamamax/api';
 import { backoffDelay, sleep } from '@ollamamax/common';
+import { checkAdapter } from '../adapter-facts.ts';
+import { checkProjector } from '../projector-facts.ts';
 import { downloadBlob } from '../http-source.ts';
 import { readModelFacts } from '../model-facts.ts';
 import type { BlobStore } from '../own/blob-store.ts';
@@ -139,6 +141,10 @@ export async function* pullModel(
   // Each was verified as it came.
   yield { status: 'verifying sha256 digest' };
   for (const { digest, mediaType } of manifest.layers)
-    if (mediaType === layerTypes.model) await readModelFacts(options.blobs.path(digest));
+    if (mediaType === layerTypes.model) {
+      const { header } = await readModelFacts(options.blobs.path(digest));
+      for (const adapter of manifest.layers.filter((layer) => layer.mediaType === layerTypes.adapter))
+        await checkAdapter(options.blobs.path(adapter.digest), header);
+    } else if (mediaType === layerTypes.projector) await checkProjector(options.blobs.path(digest));
   return manifest;
 }

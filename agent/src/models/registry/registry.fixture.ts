@@ -46,11 +46,14 @@ export class TestRegistry {
     return { digest, size: bytes.length };
   }
 
-  /** Puts a model there, made of a file and texts. */
-  publish(name: string, file: Buffer, texts: Readonly<Record<string, string>> = {}): void {
+  /** Puts a model there, made of a file and others, by the types of their layers. */
+  publish(name: string, file: Buffer, others: Readonly<Record<string, string | Buffer>> = {}): void {
     const layers = [
       { mediaType: layerTypes.model, ...this.add(file) },
-      ...Object.entries(texts).map(([mediaType, text]) => ({ mediaType, ...this.add(Buffer.from(text)) })),
+      ...Object.entries(others).map(([mediaType, other]) => ({
+        mediaType,
+        ...this.add(typeof other === 'string' ? Buffer.from(other) : other),
+      })),
     ];
     const config = { mediaType: configType, ...this.add(Buffer.from('{"model_format":"gguf"}')) };
     this.manifests.set(

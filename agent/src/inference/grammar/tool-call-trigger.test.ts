@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { tools } from '../tool-formats/tool-calls.fixture.ts';
+import { toolFormats } from '../tool-formats/tool-formats.ts';
+import { compileGrammar } from './grammar-engine.fixture.ts';
+import { toolCallGrammar } from './tool-call-grammar.ts';
+import { GrammarSampler, randomFrom } from './grammar-sampler.fixture.ts';
+import { triggeredCallGrammar } from './tool-call-trigger.ts';
+
+const names = tools.map(({ name }) => name);
+const triggered = toolFormats.filter(({ name }) => name !== 'llama3');
+
+describe.each(triggered.map((format) => [format.name, format] as const))(
+  'calls of %s that may be made',
+  (_name, format) => {
+    const { syntax, openings } = format;
+    const grammar = triggeredCallGrammar({ names, parallel: true, syntax, openings })!;
+
+    test('are as free as those that must be', async () => {
+      const matches = await compileGrammar(grammar);
+      const sampler = new GrammarSampler(
+        toolCallGrammar({ tools: [{ name: 'now' }], parallel: true, syntax }),
+      );
+      const random = randomFrom(3);
+      for (let round = 0; round < 20; round += 1) {
+        const calls = sampler.sample(random, 6);
+        expect({ calls, taken: matches(`Let me < look.\n${calls}`) }).toEqual({ calls, taken: true });
+        expect(matches(`${calls}\n`)).toBe(true);
+      }
+    });
+
+    test('are whole and of a tool there is, once they have begun', async () => {
+      const matches = await compileGrammar(grammar);
+      const [beforeName] = syntax.call;
+      expect(matches('Hello, {"a"} <b>!')).toBe(true);
+      expect(matches('')).toBe(true);
+      expect(matches(`Hello ${syntax.open}${beforeName}`)).toBe(false);
+      expect(matches(`Hello ${syntax.open}${beforeName}other`)).toBe(false);
+    });
+  },
+);
+
+test('calls that begin like any text have no such grammar', () => {
+  const { syntax, openings } = toolFormats.find(({ name }) => name === 'llama3')!;
+  expect(triggeredCallGrammar({ names, parallel: true, syntax, openings })).toBeUndefined();
+});

@@ -1,0 +1,69 @@
+import { literal } from './gbnf-text.ts';
+import { textUpTo, toLines } from './text-up-to.ts';
+import type { ToolCallSyntax } from './tool-call-syntax.ts';
+
+/** Any JSON object. White space and digits are bounded: small models go on with them for ever. */
+const json = [
+  'object ::= "{" ws (pair ("," ws pair)* ws)? "}"',
+  'pair ::= string ":" ws value',
+  'value ::= object | array | string | number | "true" | "false" | "null"',
+  'array ::= "[" ws (value ("," ws value)* ws)? "]"',
+  'string ::= "\\"" char* "\\""',
+  'char ::= [^"\\\\\\x00-\\x1f\\x7f] | "\\\\" ["\\\\/bfnrt] | "\\\\u" [0-9a-fA-F]{4}',
+  'number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?',
+  'ws ::= "" | " " | "\\n" [ \\t]{0,20}',
+];
+
+/** More calls in one answer are a model that does not end. */
+const maxCalls = 128;
+
+export interface TriggeredCalls {
+  /** Names of the tools there are. */
+  readonly names: readonly string[];
+  readonly parallel: boolean;
+  readonly syntax: ToolCallSyntax;
+  /** With one of these a call begins. */
+  readonly openings: readonly string[];
+}
+
+/**
+ * A grammar for an answer that says what it likes, and makes whole calls of tools there are once it has begun one. The
+ * arguments may be anything: a model that chooses freely knows the order of its own.
+ * @returns GBNF; undefined: calls of this form begin with nothing that tells them from text
+ */
+export const triggeredCallGrammar = ({
+  names,
+  parallel,
+  syntax,
+  openings,
+}: TriggeredCalls): string | undefined => {
+  const { separator, close, quotedName } = syntax;
+  const [beforeName, beforeArguments, behind] = syntax.call;
+  const opening = openings.find((one) => (syntax.open + beforeName).startsWith(one));
+  if (opening === undefined) return undefined;
+  const rest = (syntax.open + beforeName).slice(opening.length);
+  const written = names.map((name) => literal((quotedName ? JSON.stringify(name) : name) + beforeArguments));
+  const more = parallel && separator !== undefined ? ` more{0,${maxCalls - 1}}` : '';
+  const text = textUpTo({ mark: opening, nameOf: (seen) => `text-${seen}`, behind: ['calls'], mayEnd: true });
+  // A line break behind a call may be the end as well as the way to the next one.
+  return [
+    'root ::= text-0',
+    ...toLines(text),
+    `calls ::= [ \\n]{0,2} ${literal(rest.trimStart())} call${more} ${literal(close)} [ \\n]{0,2}`,
+    `call ::= (${written.join(' | ')}) arguments ${literal(behind)}`,
+    ...(more === '' ? [] : [`more ::= ${literal((separator ?? '') + beforeName)} call`]),
+    ...argumentLines(syntax),
+    '',
+  ].join('\n');
+};
+
+const argumentLines = ({ tagged }: ToolCallSyntax): readonly string[] => {
+  if (tagged === undefined) return ['arguments ::= object', ...json];
+  const [beforeName, beforeValue, behind] = tagged;
+  const value = textUpTo({ mark: behind, nameOf: (seen) => `value-${seen}`, behind: [], mayEnd: false });
+  return [
+    'arguments ::= argument{0,64}',
+    `argument ::= ${literal(beforeName)} [^<>\\n]{1,128} ${literal(beforeValue)} value-0`,
+    ...toLines(value),
+  ];
+};
