@@ -8,7 +8,7 @@ import { embedder, startOneHolderCluster, type OneHolderCluster } from './one-ho
 
 /*
  * Open WebUI itself brings some gigabytes of Python packages. These are the calls that its server makes to a
- * connection of kind Ollama and of kind OpenAI, with the headers and bodies that its source (0.6) sends, and checks
+ * connection of kind Ollama and of kind OpenAI, with the headers and bodies that its source sends, and checks
  * of the fields that it reads from the answers.
  */
 

@@ -241,6 +241,8 @@ describe('names in registries', () => {
 
   test('need a word for a registry without encryption', () => {
     expect(() => parseRegistryName('http://hub.example/a/b', false)).toThrow('"insecure": true');
+    expect(parseRegistryName('hub.example/a/b', true).origin).toBe('http://hub.example');
+    expect(parseRegistryName('https://hub.example/a/b', true).origin).toBe('https://hub.example');
     expect(parseRegistryName('http://hub.example/a/b', true).origin).toBe('http://hub.example');
     expect(() => parseRegistryName('http://a b/c/d', true)).toThrow(ApiError);
   });

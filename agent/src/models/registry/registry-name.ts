@@ -13,11 +13,12 @@ export interface RegistryName {
 
 /**
  * Reads `[scheme://][host/][namespace/]model[:tag]`.
- * @param insecure whether http is allowed
+ * @param insecure whether http is allowed, and meant where no scheme is given
  * @throws ApiError invalid_model_name, invalid_request
  */
 export const parseRegistryName = (text: string, insecure: boolean): RegistryName => {
-  const [, scheme = 'https', rest = ''] = /^(?:(https?):\/\/)?(.*)$/s.exec(text) ?? [];
+  const [, given, rest = ''] = /^(?:(https?):\/\/)?(.*)$/s.exec(text) ?? [];
+  const scheme = given ?? (insecure ? 'http' : 'https');
   if (scheme === 'http' && !insecure)
     throw new ApiError(
       'invalid_request',
