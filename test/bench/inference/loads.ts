@@ -178,29 +178,46 @@ export const longPromptArrives = async (
 const longestGap = (times: readonly number[], from: number): number =>
   Math.max(...times.map((at, index) => (at > from && index > 0 ? at - (times[index - 1] ?? at) : 0)));
 
-/** Times to the first token in milliseconds: of one who brings a long prompt, and of all who bring it again. */
+/** Median times to the first token in milliseconds, of clients who come at once with a long prompt. */
 export interface SharedPrefix {
+  /** Each has its own, which nobody has brought before; 0 where that was not measured. */
   readonly coldMs: number;
+  /** All have one that somebody has brought before. */
   readonly warmMs: number;
 }
 
-/** A long system prompt: one client alone, then several at once who have it in common with the first. */
+/**
+ * A long system prompt: one client alone, then several at once who have it in common with the first.
+ * @param withStrangers also as many at once who have nothing in common with anybody
+ */
 export const sharedPrefix = async (
   engine: Engine,
   context: LoadContext,
   clients: number,
   systemTokens: number,
   size: RequestSize,
+  withStrangers: boolean,
 ): Promise<Work & SharedPrefix> => {
-  const system = context.prompts(`${context.seed} system`, systemTokens);
-  const ask = (client: number | string): Promise<ChatOutcome> =>
-    chat(engine, { ...request(context, client, size), system }, context);
-  const first = await ask('first');
-  const others = await Promise.all(range(clients).map(ask));
-  const wait = ({ firstAt, sentAt }: ChatOutcome): number => firstAt - sentAt;
-  return {
-    ...workOf([first, ...others]),
-    coldMs: wait(first),
-    warmMs: percentile(others.map(wait), 0.5),
-  };
+  const ask = (client: number | string, system: string): Promise<ChatOutcome> =>
+    chat(
+      engine,
+      {
+        ...request(context, client, size),
+        system: context.prompts(`${context.seed} ${system}`, systemTokens),
+      },
+      context,
+    );
+  const first = await ask('first', 'system');
+  const others = await Promise.all(range(clients).map((client) => ask(client, 'system')));
+  const strangers = withStrangers
+    ? await Promise.all(range(clients).map((client) => ask(`stranger ${client}`, `system ${client}`)))
+    : [];
+  const median = (outcomes: readonly ChatOutcome[]): number =>
+    outcomes.length === 0
+      ? 0
+      : percentile(
+          outcomes.map(({ firstAt, sentAt }) => firstAt - sentAt),
+          0.5,
+        );
+  return { ...workOf([first, ...others]), coldMs: median(strangers), warmMs: median(others) };
 };

@@ -215,7 +215,7 @@ export const latencyPart = async (around: Surroundings, ordinary: RequestSize): 
       longPromptArrives(engine, context, 3, longPrompt, 2000),
     );
     const shared = await measured('shared system prompt', engines, around, (engine, context) =>
-      sharedPrefix(engine, context, 8, longPrompt, { prompt: 16, tokens: 16 }),
+      sharedPrefix(engine, context, 8, longPrompt, { prompt: 16, tokens: 16 }, engine.name === ours),
     );
     const firstToken = { ...lower, floor: 1, aim: 0.8 };
     const own = shared.get(ours) ?? [];
@@ -251,7 +251,7 @@ export const latencyPart = async (around: Surroundings, ordinary: RequestSize): 
           floor: 1,
         }),
         {
-          measure: 'times faster than without that system prompt known',
+          measure: 'times faster than 8 clients whose system prompts nobody knows',
           candidate: ours,
           unit: '',
           better: 'higher',
