@@ -1,4 +1,4 @@
-import { answerFormOf, type AnswerForm } from '../runner/answer-form.ts';
+import { jobFormOf, thinkingOf } from '../runner/answer-form.ts';
 import { answerGrammar } from '../runner/answer-grammar.ts';
 import type { TemplateRenderer } from '../runner/chat-template.ts';
 import type { Credit } from '../runner/credit.ts';
@@ -90,8 +90,8 @@ const noVocabulary = { detokenize: () => '', bytesOf: () => [] };
 
 const answer = async (context: ServerJobContext, prompt: ServerPrompt, slot: Slot): Promise<JobEvent> => {
   const { id, job, credit, emit, signal, untilRead } = context;
-  const form = formOf(context);
-  const thinking = thinkingOf(context, prompt);
+  const form = jobFormOf(job.input, context.model.chatTemplate);
+  const thinking = thinkingOf(job.input, form, prompt.opensThinking);
   const grammar = await answerGrammar(job, form, thinking);
   const output = new Output({ id, job, model: noVocabulary, thinking, form, credit, emit });
   const { topLogprobs = 0 } = job.sampling;
@@ -154,18 +154,6 @@ const usageOf = ({ tokens_evaluated, tokens_predicted, timings }: CompletionEven
   promptNs: nanoseconds(timings?.prompt_ms ?? 0),
   evalNs: nanoseconds(timings?.predicted_ms ?? 0),
 });
-
-const formOf = ({ job: { input }, model }: ServerJobContext): AnswerForm =>
-  answerFormOf(input.kind === 'chat' ? (input.template ?? model.chatTemplate) : undefined);
-
-const thinkingOf = (
-  context: ServerJobContext,
-  { opensThinking }: ServerPrompt,
-): { readonly isOpen: boolean } | undefined => {
-  const { input } = context.job;
-  if (input.kind !== 'chat' || input.think === false) return undefined;
-  return formOf(context).thinking === undefined ? undefined : { isOpen: opensThinking };
-};
 
 /** llama-server's errors in ours. */
 const toFailure = ({ status, type, message }: ServerRefusal): RunnerFailure => {

@@ -1,13 +1,16 @@
-import { answerFormOf, type AnswerForm } from './answer-form.ts';
+import { jobFormOf, thinkingOf } from './answer-form.ts';
 import { answerGrammar } from './answer-grammar.ts';
 import { RunnerFailure } from './failure.ts';
 import type { JobContext } from './job-context.ts';
-import { Output } from './output.ts';
+import { Output, type OutputOptions } from './output.ts';
 import { buildPrompt, type Prompt } from './prompt.ts';
 import type { JobEvent, JobUsage } from './protocol.ts';
 import { answerAtOnce } from './side-jobs.ts';
 import type { Grammar } from './step-backend.ts';
 import type { StepOutcome } from './step-scheduler.ts';
+
+/** How the answer to one request is written. */
+type AnswerShape = Pick<OutputOptions, 'form' | 'thinking'>;
 
 const nanoseconds = (since: bigint): number => Number(process.hrtime.bigint() - since);
 
@@ -48,15 +51,20 @@ const work = async (context: JobContext): Promise<JobEvent> => {
       },
     };
   const prompt = await buildPrompt(context);
-  const grammar = await createGrammar(context, prompt);
+  const { input } = context.job;
+  const form = jobFormOf(input, context.model.chatTemplate);
+  const shape: AnswerShape = { form, thinking: thinkingOf(input, form, prompt.opensThinking) };
+  const grammar = await createGrammar(context, shape);
   context.signal.throwIfAborted();
-  return answer(context, prompt, grammar, startedAt);
+  return answer(context, { prompt, grammar, startedAt, ...shape });
 };
 
-const createGrammar = async (context: JobContext, prompt: Prompt): Promise<Grammar | undefined> => {
-  const { job, model } = context;
+const createGrammar = async (
+  { job, model }: JobContext,
+  { form, thinking }: AnswerShape,
+): Promise<Grammar | undefined> => {
   try {
-    const grammar = await answerGrammar(job, formOf(context), thinkingOf(context, prompt));
+    const grammar = await answerGrammar(job, form, thinking);
     return grammar === undefined ? undefined : await model.createGrammar(grammar);
   } catch (error) {
     throw new RunnerFailure(
@@ -69,20 +77,23 @@ const createGrammar = async (context: JobContext, prompt: Prompt): Promise<Gramm
 /** So many contexts an answer may fill that makes room for itself: a model that never ends would go on for ever. */
 const mostContexts = 10;
 
+interface Begun extends AnswerShape {
+  readonly prompt: Prompt;
+  readonly grammar: Grammar | undefined;
+  readonly startedAt: bigint;
+}
+
 const answer = async (
-  context: JobContext,
-  prompt: Prompt,
-  grammar: Grammar | undefined,
-  startedAt: bigint,
+  { id, job, model, credit, signal, emit, progress }: JobContext,
+  { prompt, grammar, startedAt, form, thinking }: Begun,
 ): Promise<JobEvent> => {
-  const { id, job, model, credit, signal, emit, progress } = context;
   const { tokens } = prompt;
   const output = new Output({
     id,
     job,
     model,
-    thinking: thinkingOf(context, prompt),
-    form: formOf(context),
+    thinking,
+    form,
     credit,
     emit,
   });
@@ -138,16 +149,4 @@ const answer = async (
     onProgress: progress,
   });
   return finish(end === 'ended' || state.isComplete ? 'stop' : 'length', cachedTokens);
-};
-
-const formOf = ({ job: { input }, model }: JobContext): AnswerForm =>
-  answerFormOf(input.kind === 'chat' ? (input.template ?? model.chatTemplate) : undefined);
-
-const thinkingOf = (
-  context: JobContext,
-  { opensThinking }: Prompt,
-): { readonly isOpen: boolean } | undefined => {
-  const { input } = context.job;
-  if (input.kind !== 'chat' || input.think === false) return undefined;
-  return formOf(context).thinking === undefined ? undefined : { isOpen: opensThinking };
 };
