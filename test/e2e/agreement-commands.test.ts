@@ -55,6 +55,11 @@ const leaderOf = async (agent: string): Promise<string> => (await statusOf(agent
 
 describe('running agents', () => {
   test('tell who leads, and what each of them has', async () => {
+    // An agent that has only just joined has its vote before the leader has heard of its log.
+    await eventually('the leader has heard of every log', async () => {
+      const members = await command(await leaderOf('agent-0'), 'raft', 'members');
+      return members.code === 0 && !members.stdout.includes(' - ');
+    });
     const leader = await leaderOf('agent-0');
     const { code, stdout } = await command(leader, 'raft', 'members');
     expect(code).toBe(0);

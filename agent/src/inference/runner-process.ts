@@ -9,6 +9,8 @@ import type { FromRunner, Job, JobEvent, LoadSpec, ToRunner } from './runner/pro
 const samplingThreads = 4;
 const checkIntervalMs = 1000;
 const keptErrorLines = 5;
+/** The runner hears of what was read when that is such a part of its credit: a message for each token is a waste. */
+const ackedShare = 1 / 4;
 
 export interface RunnerProcessOptions {
   /** Program of the runner. */
@@ -47,7 +49,10 @@ export interface JobHandle {
 interface OpenJob {
   readonly listener: JobListener;
   readonly creditWindow: number;
+  /** Units of text that the runner has sent and not heard to be read. */
   outstanding: number;
+  /** Of them, those that have been read all the same. */
+  read: number;
 }
 
 /** A child process that holds one model. Created by `startRunner`. */
@@ -177,7 +182,7 @@ class ForkedRunner implements RunnerProcess {
       return { ack: () => undefined, cancel: () => undefined };
     }
     const id = this.#nextId++;
-    const open: OpenJob = { listener, creditWindow: job.creditWindow, outstanding: 0 };
+    const open: OpenJob = { listener, creditWindow: job.creditWindow, outstanding: 0, read: 0 };
     if (this.#jobs.size === 0) this.#progressAt = performance.now();
     this.#jobs.set(id, open);
     try {
@@ -191,8 +196,11 @@ class ForkedRunner implements RunnerProcess {
     return {
       ack: (units) => {
         if (!this.#jobs.has(id)) return;
-        open.outstanding -= units;
-        this.#send({ type: 'ack', id, units });
+        open.read += units;
+        if (open.read < open.creditWindow * ackedShare) return;
+        open.outstanding -= open.read;
+        this.#send({ type: 'ack', id, units: open.read });
+        open.read = 0;
       },
       cancel: () => {
         if (this.#jobs.has(id)) this.#send({ type: 'cancel', id });

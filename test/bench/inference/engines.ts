@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { BenchOptions } from '../harness/bench.ts';
 import { interleave } from '../harness/rounds.ts';
 import { chat } from './chat-client.ts';
@@ -60,6 +61,12 @@ export const withEngines = async <T>(
   }
 };
 
+/**
+ * Compute threads of llama.cpp look out for work without a pause when they have done the last, in llama-server for
+ * 0.3 s on this kind of processor: whoever is measured next would have a core less.
+ */
+const quietMs = 1000;
+
 /** Measures each engine once per round, in rotated order, every round with texts that were never seen before. */
 export const inRounds = async <M>(
   measure: string,
@@ -70,6 +77,7 @@ export const inRounds = async <M>(
   const { rounds, signal } = options;
   const measured = await interleave(engines, rounds, async (engine, round) => {
     options.progress(`${measure}, round ${round + 1} of ${rounds}: ${engine.name}`);
+    await setTimeout(quietMs, undefined, { signal });
     return load(engine, { prompts, seed: `${measure} ${round}`, signal });
   });
   return new Map([...measured].map(([engine, values]) => [engine.name, values]));

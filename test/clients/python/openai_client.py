@@ -114,7 +114,9 @@ def other_routes(client):
         for _event in stream:
             pass
         equal(stream.get_final_response().output_text, FRANCE_ANSWER)
-    completion = client.completions.create(model=MODEL, prompt=[FRANCE, COUNT], max_tokens=2, logprobs=1)
+    completion = client.completions.create(
+        model=MODEL, prompt=[FRANCE, COUNT], temperature=0, max_tokens=2, logprobs=1
+    )
     equal([choice.index for choice in completion.choices], [0, 1])
     equal([len(choice.logprobs.tokens) for choice in completion.choices], [2, 2])
     (embedding,) = client.embeddings.create(model=MODEL, input=FRANCE).data

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { planBatch, type Bystander, type Turn } from './batch-plan.ts';
 
-const limits = { batchSize: 64, promptBudget: 8, contextSize: 100, needsAdjacent: false };
+const limits = {
+  batchSize: 64,
+  promptBudget: 8,
+  promptsFirst: undefined,
+  contextSize: 100,
+  needsAdjacent: false,
+};
 
 const turn = (sequence: number, pending: number, overrides: Partial<Turn> = {}): Turn => ({
   sequence,
@@ -47,6 +53,19 @@ describe('a batch', () => {
     expect(sizes([answering(0), answering(5), ...reading])).toEqual({ 0: '1!', 1: '16', 5: '1!' });
   });
 
+  test('holds somewhat more of them the more wait for their first token', () => {
+    const others = Array.from({ length: 8 }, (_unused, index) => answering(10 + index));
+    const promptTokens = (count: number): number =>
+      planBatch(
+        [...others, ...Array.from({ length: count }, (_unused, index) => turn(index, 20))],
+        [],
+        limits,
+      )
+        .parts.filter(({ sequence }) => sequence < 10)
+        .reduce((sum, { tokens }) => sum + tokens.length, 0);
+    expect([1, 3, 5, 8].map(promptTokens)).toEqual([8, 12, 16, 22]);
+  });
+
   test('asks for what follows only behind a whole prompt', () => {
     expect(sizes([turn(0, 5), turn(1, 8)], { batchSize: 10 })).toEqual({ 0: '5!', 1: '5' });
   });
@@ -60,10 +79,50 @@ describe('a batch', () => {
 
   test('never holds more than fits', () => {
     const many = Array.from({ length: 10 }, (_, index) => answering(index));
-    expect(
-      planBatch([...many, turn(10, 50)], [], { ...limits, batchSize: 12, promptBudget: 8 }).parts,
-    ).toHaveLength(11);
-    expect(sizes([...many, turn(10, 50)], { batchSize: 10 })).not.toHaveProperty('10');
+    expect(sizes([...many, turn(10, 50)], { batchSize: 18 })).toMatchObject({ 0: '1!', 9: '1!', 10: '8' });
+    const { parts } = planBatch([...many, turn(10, 50)], [], { ...limits, batchSize: 10, promptsFirst: 0 });
+    expect(parts).toHaveLength(10);
+  });
+});
+
+describe('more prompts than one batch holds', () => {
+  const others = [answering(8), answering(9)];
+  const plan = (prompts: readonly number[], promptsFirst?: number): ReturnType<typeof planBatch> =>
+    planBatch([...prompts.map((length, at) => turn(at, length)), ...others], [], {
+      ...limits,
+      batchSize: 16,
+      promptsFirst,
+    });
+
+  test('are computed in several before answers go on', () => {
+    // Six wait for two: three times the budget of eight is due.
+    const first = plan([5, 5, 5, 5, 5, 5]);
+    expect(first.parts.map(({ sequence, tokens }) => [sequence, tokens.length])).toEqual([
+      [0, 5],
+      [1, 5],
+      [2, 5],
+      [3, 1],
+    ]);
+    expect(first.promptsFirst).toBe(8);
+    const second = plan([4, 5, 5], first.promptsFirst);
+    expect(second.parts.map(({ sequence, tokens }) => [sequence, tokens.length])).toEqual([
+      [0, 4],
+      [1, 4],
+      [8, 1],
+      [9, 1],
+    ]);
+    expect(second.promptsFirst).toBeUndefined();
+  });
+
+  test('never keep answers waiting twice in a row', () => {
+    const { parts, promptsFirst } = plan([200, 200], 0);
+    expect(parts.map(({ sequence }) => sequence)).toEqual([8, 9]);
+    expect(promptsFirst).toBeUndefined();
+  });
+
+  test('go on when those have left who waited', () => {
+    const { parts } = planBatch([turn(0, 200)], [], { ...limits, promptsFirst: 0 });
+    expect(parts).toMatchObject([{ sequence: 0, wantsNext: false }]);
   });
 });
 
@@ -81,11 +140,20 @@ describe('gaps between sequences', () => {
     expect(planBatch([answering(0), answering(2)], [idle(1)], limits).fillers).toEqual([]);
   });
 
-  test('are left where there are more of them than requests, or no room', () => {
-    const wide = [answering(0), answering(4)];
-    expect(planBatch(wide, [idle(1), idle(2), idle(3)], { ...limits, ...adjacent }).fillers).toEqual([]);
-    expect(
-      planBatch([answering(0), answering(2)], [idle(1, 100)], { ...limits, ...adjacent }).fillers,
-    ).toEqual([]);
+  test('are left where one more pass costs less, and closed beside others', () => {
+    const wide = Array.from({ length: 7 }, (_unused, index) => idle(index + 1));
+    const turns = [answering(0), answering(8), answering(10)];
+    const { fillers } = planBatch(turns, [...wide, idle(9)], { ...limits, ...adjacent });
+    expect(fillers).toEqual([idle(9)]);
+  });
+
+  test('are left where they cannot be closed as a whole', () => {
+    const turns = [answering(0), answering(3)];
+    const given = { ...limits, ...adjacent };
+    expect(planBatch(turns, [idle(1), idle(2)], given).fillers).toHaveLength(2);
+    // One is full, one is somebody's who pauses, and a batch has no room for both.
+    expect(planBatch(turns, [idle(1), idle(2, 100)], given).fillers).toEqual([]);
+    expect(planBatch(turns, [idle(1)], given).fillers).toEqual([]);
+    expect(planBatch(turns, [idle(1), idle(2)], { ...given, batchSize: 3 }).fillers).toEqual([]);
   });
 });

@@ -50,13 +50,26 @@ const work = async (context: JobContext): Promise<JobEvent> => {
         evalNs: 0,
       },
     };
+  const isThere = context.model.scheduler.expect();
+  try {
+    const begun = await prepare(context, startedAt);
+    const answered = answer(context, begun);
+    // The scheduler has it now.
+    isThere();
+    return await answered;
+  } finally {
+    isThere();
+  }
+};
+
+const prepare = async (context: JobContext, startedAt: bigint): Promise<Begun> => {
   const prompt = await buildPrompt(context);
   const { input } = context.job;
   const form = jobFormOf(input, context.model.chatTemplate);
   const shape: AnswerShape = { form, thinking: thinkingOf(input, form, prompt.opensThinking) };
   const grammar = await createGrammar(context, shape);
   context.signal.throwIfAborted();
-  return answer(context, { prompt, grammar, startedAt, ...shape });
+  return { prompt, grammar, startedAt, ...shape };
 };
 
 const createGrammar = async (

@@ -1,4 +1,11 @@
-import type { BatchPart, StateCopies, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
+import type {
+  BatchPart,
+  Choice,
+  StateCopies,
+  StepBackend,
+  TokenSampler,
+  TokenSampling,
+} from './step-backend.ts';
 
 /** Ends an answer. */
 export const endToken = 0;
@@ -35,8 +42,10 @@ export class LettersBackend implements StepBackend {
   readonly #options: LettersOptions;
   readonly #copied = new Set<number>();
   readonly #copiedFrom = new Set<number>();
+  /** Samplers that can choose nothing. */
+  readonly broken = new Set<TokenSampler>();
+  readonly #alive = new Set<TokenSampler>();
   #isDecoding = false;
-  #answers: number[] = [];
 
   constructor(options: LettersOptions) {
     this.#options = options;
@@ -47,7 +56,10 @@ export class LettersBackend implements StepBackend {
     this.held = Array.from({ length: this.sequences }, () => []);
   }
 
-  async decode(parts: readonly BatchPart[]): Promise<readonly (number | undefined)[]> {
+  async decode(
+    parts: readonly BatchPart[],
+    samplerOf: (sequence: number) => TokenSampler,
+  ): Promise<readonly (Choice | undefined)[]> {
     this.#mayChange();
     this.#isDecoding = true;
     this.#copied.clear();
@@ -60,7 +72,14 @@ export class LettersBackend implements StepBackend {
     } finally {
       this.#isDecoding = false;
     }
-    return parts.map(({ wantsNext }, index) => (wantsNext ? index : undefined));
+    return parts.map(({ sequence, wantsNext }) => {
+      if (!wantsNext) return undefined;
+      const sampler = samplerOf(sequence);
+      if (!this.#alive.has(sampler)) throw new Error('a sampler was used that is disposed');
+      if (this.broken.has(sampler)) return { error: new Error('no chance') };
+      const token = this.#options.next(this.#of(sequence));
+      return { next: { token, isEnd: token === endToken } };
+    });
   }
 
   truncate(sequence: number, length: number): number {
@@ -109,16 +128,14 @@ export class LettersBackend implements StepBackend {
 
   createSampler(_sampling: TokenSampling): TokenSampler {
     this.samplers.made += 1;
-    return {
-      sample: async (at) => {
-        const token = this.#answers[at] ?? endToken;
-        await new Promise((resolve) => setImmediate(resolve));
-        return { token, isEnd: token === endToken };
-      },
+    const sampler: TokenSampler = {
       dispose: () => {
         this.samplers.disposed += 1;
+        this.#alive.delete(sampler);
       },
     };
+    this.#alive.add(sampler);
+    return sampler;
   }
 
   #compute(parts: readonly BatchPart[]): void {
@@ -134,7 +151,6 @@ export class LettersBackend implements StepBackend {
       held.push(...tokens);
       if (held.length > this.contextSize) throw new Error('the context is full');
     }
-    this.#answers = parts.map(({ sequence }) => this.#options.next(this.#of(sequence)));
   }
 
   #of(sequence: number): number[] {

@@ -1,8 +1,9 @@
 import type { NativeContextMethods, NativeSamplerOptions } from './native-addon.ts';
 import type {
   BatchPart,
-  LogitIndex,
+  Choice,
   SampledLogprobs,
+  SampledToken,
   StepBackend,
   TokenSampler,
   TokenSampling,
@@ -13,6 +14,8 @@ import type {
  * version, and `checkRawContext` tries all of it before it is used.
  */
 
+/** Names the likelihoods behind one token of the batch that was computed last. */
+type LogitIndex = number;
 type TopLogits = [tokens: readonly number[], max: boolean, min: boolean, selected: boolean, top: number];
 /** Token, probabilities, confidence, logits as token and value in turn, and the sum of exp(logit - highest). */
 type SampledRaw = [number, unknown, unknown, readonly number[] | undefined, number | undefined];
@@ -60,6 +63,23 @@ export interface LlamaBackendOptions {
   readonly isEnd: (token: number) => boolean;
 }
 
+interface LlamaSampler {
+  readonly native: RawSampler;
+  /** How many of the likeliest tokens are told beside the chosen one; undefined: not even its own likelihood. */
+  readonly topLogprobs: number | undefined;
+}
+
+/** A token to choose: for which part of the batch, where its likelihoods are, and by whom. */
+interface Wanted {
+  readonly part: number;
+  readonly at: LogitIndex;
+  readonly by: LlamaSampler;
+}
+
+const failedChoice = (error: unknown): Choice => ({
+  error: error instanceof Error ? error : new Error(String(error)),
+});
+
 const noIndexes = new Uint32Array(0);
 const noToken = -1;
 /** OpenAI's lowest bias, which is to mean never. */
@@ -70,6 +90,10 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
   const { raw, own, sequences, contextSize, batchSize, newSampler } = options;
   /** Shows likelihoods as the model has them; made when the first request asks for them. */
   let plain: RawSampler | undefined;
+  const samplers = new WeakMap<TokenSampler, LlamaSampler>();
+
+  const sampledToken = (token: number): SampledToken | undefined =>
+    token === noToken ? undefined : { token, isEnd: options.isEnd(token) };
 
   const logprobsOf = async (at: LogitIndex, token: number, count: number): Promise<SampledLogprobs> => {
     if (plain === undefined) {
@@ -95,7 +119,7 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
   };
 
   const createSampler = ({ settings, grammar, prompt }: TokenSampling): TokenSampler => {
-    const sampler = newSampler();
+    const native = newSampler();
     const { repeatLastN, repeatPenalty, presencePenalty, frequencyPenalty, topLogprobs } = settings;
     const lookBack = repeatLastN < 0 ? contextSize : repeatLastN;
     const isPenalised =
@@ -103,7 +127,7 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
     const bias = Object.entries(settings.logitBias);
     // Only our own build knows these.
     const added: NativeSamplerOptions = settings.typicalP === 1 ? {} : { typicalP: settings.typicalP };
-    sampler.applyConfig({
+    native.applyConfig({
       ...added,
       temperature: settings.temperature,
       topK: settings.topK,
@@ -127,31 +151,63 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
             tokenBiasValues: Float32Array.from(bias, ([, value]) => (value <= neverBias ? -Infinity : value)),
           }),
     });
-    return {
-      sample: async (at) => {
-        if (topLogprobs !== undefined && own !== undefined) {
-          const [chosen, , , , , ids, values] = await own.sampleToken(
-            at,
-            sampler,
-            false,
-            false,
-            false,
-            false,
-            topLogprobs,
-          );
-          const found = chosen === noToken ? undefined : { token: chosen, isEnd: options.isEnd(chosen) };
-          if (found === undefined || found.isEnd || ids === undefined || values === undefined) return found;
-          return { ...found, logprobs: toLogprobs(ids, values) };
-        }
-        const token = await raw.sampleToken(at, sampler);
-        if (token === noToken) return undefined;
-        const isEnd = options.isEnd(token);
-        return topLogprobs === undefined || isEnd
-          ? { token, isEnd }
-          : { token, isEnd, logprobs: await logprobsOf(at, token, topLogprobs) };
-      },
-      dispose: () => sampler.dispose(),
-    };
+    const sampler: TokenSampler = { dispose: () => native.dispose() };
+    samplers.set(sampler, { native, topLogprobs });
+    return sampler;
+  };
+
+  /** Chooses a token of the batch that was computed last. */
+  const sample = async (
+    at: LogitIndex,
+    { native, topLogprobs }: LlamaSampler,
+  ): Promise<SampledToken | undefined> => {
+    if (topLogprobs !== undefined && own !== undefined) {
+      const [chosen, , , , , ids, values] = await own.sampleToken(
+        at,
+        native,
+        false,
+        false,
+        false,
+        false,
+        topLogprobs,
+      );
+      const found = sampledToken(chosen);
+      if (found === undefined || found.isEnd || ids === undefined || values === undefined) return found;
+      return { ...found, logprobs: toLogprobs(ids, values) };
+    }
+    const found = sampledToken(await raw.sampleToken(at, native));
+    return topLogprobs === undefined || found === undefined || found.isEnd
+      ? found
+      : { ...found, logprobs: await logprobsOf(at, found.token, topLogprobs) };
+  };
+
+  /** Computes what has been added, and chooses tokens; those without likelihoods beside them at once, if possible. */
+  const compute = async (wanted: readonly Wanted[]): Promise<ReadonlyMap<number, Choice>> => {
+    const atOnce = own === undefined ? [] : wanted.filter(({ by }) => by.topLogprobs === undefined);
+    const chosen = new Map<number, Choice>();
+    if (own === undefined || atOnce.length === 0) await raw.decodeBatch();
+    else {
+      const [tokens, errors] = await own.decodeBatchAndSample(
+        Uint32Array.from(atOnce, ({ at }) => at),
+        atOnce.map(({ by }) => by.native),
+      );
+      for (const [index, { part }] of atOnce.entries()) {
+        const error = errors[index];
+        chosen.set(
+          part,
+          error === undefined
+            ? { next: sampledToken(tokens[index] ?? noToken) }
+            : { error: new Error(error) },
+        );
+      }
+    }
+    const others = wanted.filter(({ part }) => !chosen.has(part));
+    await Promise.all(
+      others.map(async ({ part, at, by }) => {
+        chosen.set(part, await sample(at, by).then((next) => ({ next }), failedChoice));
+      }),
+    );
+    return chosen;
   };
 
   const truncate = (sequence: number, length: number): number => {
@@ -171,11 +227,18 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
     // Each sequence has a buffer of its own, also in our build, where one for all is possible: what follows then
     // depends in its last digits on who else is there, and the same seed gives another answer.
     needsAdjacent: true,
-    decode: async (parts) => {
+    decode: async (parts, samplerOf) => {
       raw.initBatch(parts.reduce((sum, { tokens }) => sum + tokens.length, 0));
-      const indexes = parts.map((part) => addPart(raw, part));
-      await raw.decodeBatch();
-      return indexes;
+      const wanted: Wanted[] = [];
+      for (const [part, given] of parts.entries()) {
+        const at = addPart(raw, given);
+        if (at === undefined) continue;
+        const by = samplers.get(samplerOf(given.sequence));
+        if (by === undefined) throw new Error('The sampler is of another context.');
+        wanted.push({ part, at, by });
+      }
+      const chosen = await compute(wanted);
+      return parts.map((_part, index) => chosen.get(index));
     },
     truncate,
     cutOut: (sequence, from, count) => {
@@ -212,6 +275,12 @@ const addPart = (raw: RawContext, part: BatchPart): LogitIndex | undefined => {
   return raw.addToBatch(sequence, position, Uint32Array.from(tokens), wanted)[0];
 };
 
+/** @throws the error of the choice */
+const tokenOf = (choice: Choice | undefined): number | undefined => {
+  if (choice !== undefined && 'error' in choice) throw choice.error;
+  return choice?.next?.token;
+};
+
 const rawMethods = [
   'initBatch',
   'addToBatch',
@@ -241,16 +310,14 @@ export const checkRawContext = async (
   const sampler = backend.createSampler(sampling);
   try {
     const parts = all.map((sequence) => ({ sequence, position: 0, tokens: [token, token], wantsNext: true }));
-    const chosen = [];
-    for (const at of await backend.decode(parts))
-      chosen.push(at === undefined ? undefined : (await sampler.sample(at))?.token);
+    const chosen = (await backend.decode(parts, () => sampler)).map(tokenOf);
     if (new Set(chosen).size !== 1 || chosen[0] === undefined)
       throw new Error(`equal sequences were answered by different tokens: ${chosen.join(', ')}`);
     if (backend.sequences > 1) {
       if ((await backend.copyPrefix(0, 1, 1)) === 1) {
-        const [at] = await backend.decode([{ sequence: 1, position: 1, tokens: [token], wantsNext: true }]);
-        if (at === undefined || (await sampler.sample(at)) === undefined)
-          throw new Error('a copied state was answered by no token');
+        const next = { sequence: 1, position: 1, tokens: [token], wantsNext: true };
+        const [answer] = await backend.decode([next], () => sampler);
+        if (tokenOf(answer) === undefined) throw new Error('a copied state was answered by no token');
       }
     }
   } finally {

@@ -133,7 +133,11 @@ const openLlama = async (
   log: LlamaLog,
   logger: (level: LlamaLogLevel, message: string) => void,
 ): Promise<Opened> => {
-  const options = { maxThreads: spec.threads, logLevel: LlamaLogLevel.warn, logger };
+  const options = {
+    maxThreads: Math.max(spec.threads, spec.embeddingThreads),
+    logLevel: LlamaLogLevel.warn,
+    logger,
+  };
   const build = (await usesGpu(spec)) ? undefined : findNativeBuild((reason) => log('debug', reason));
   if (build !== undefined) {
     try {
@@ -190,7 +194,7 @@ const describe = async (loaded: Loaded): Promise<LoadedModel> => {
     embed: createEmbedder({
       model,
       contextSize,
-      threads: spec.threads,
+      threads: spec.embeddingThreads,
       isOwnBuild,
       contextOptions: loraOptions(spec),
     }),

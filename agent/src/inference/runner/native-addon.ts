@@ -77,6 +77,16 @@ export interface NativeContextMethods<Sampler> {
     topCount: number,
   ): Promise<SampledWithLogprobs>;
   /**
+   * Decodes the batch and chooses tokens on the same thread: one way to it and back for all.
+   * @param batchIndexes as `addToBatch` gave them
+   * @param samplers one for each; each once
+   * @returns the tokens, -1 where none could be chosen, and by their place what failed for one of them alone
+   */
+  decodeBatchAndSample(
+    batchIndexes: Uint32Array,
+    samplers: readonly Sampler[],
+  ): Promise<readonly [tokens: Int32Array, errors: Readonly<Partial<Record<number, string>>>]>;
+  /**
    * Makes the target hold the first `length` tokens of the source, and nothing else. At once where the buffer is
    * unified; otherwise the source's whole buffer is copied before the next decode, and a state that is saved or copied
    * on before that is not yet the right one.
@@ -111,6 +121,7 @@ export type NativeClass = new (...args: never[]) => object;
 
 const addedMethods: readonly (keyof NativeContextMethods<never>)[] = [
   'sampleToken',
+  'decodeBatchAndSample',
   'copySequencePrefix',
   'getPoolingType',
   'getSequenceEmbedding',

@@ -130,6 +130,7 @@ class Bench {
     const [again] = await this.#logprobs(context, [{ sequence: 1, ...start }]);
     expectAlike(again, alone, 'a context whose number of threads was changed answers the same');
     await this.#checkSamplers(context);
+    await this.#checkChoices(context);
     await this.#checkAbort(context);
   }
 
@@ -146,6 +147,38 @@ class Bench {
     for (const kind of kinds) {
       const [token] = await this.#sample(context, at, { temperature: 0.8, seed: 1, ...kind });
       expectThat(token >= 0, `${Object.keys(kind)[0] ?? ''} chooses a token`);
+    }
+  }
+
+  /** Tokens chosen with the batch are those chosen after it; one sampler's error is its own. */
+  async #checkChoices(context: Context): Promise<void> {
+    const whole = [0, 1].map((sequence) => ({ sequence, position: 0, tokens: this.#tokens }));
+    const forget = (): void => {
+      for (const { sequence } of whole) context.disposeSequence(sequence);
+    };
+    forget();
+    // One takes the shorter way for the most likely token alone, the other does not.
+    const settings = [{ temperature: 0 }, { temperature: 0.8, seed: 1, topK: 20 }];
+    const afterwards: number[] = [];
+    for (const [index, at] of (await this.#decode(context, whole)).entries())
+      afterwards.push((await this.#sample(context, at, settings[index] ?? {}))[0]);
+    forget();
+    const samplers = [...settings, {}].map((config) => {
+      const sampler = new this.#bindings.AddonSampler(this.#model);
+      sampler.applyConfig(config);
+      return sampler;
+    });
+    samplers[2]?.dispose();
+    try {
+      const at = this.#addToBatch(context, whole);
+      const indexes = Uint32Array.from([...at, at[0]]);
+      const [tokens, errors] = await context.decodeBatchAndSample(indexes, samplers);
+      const isSame = afterwards.every((token, index) => tokens[index] === token);
+      expectThat(isSame, 'tokens chosen with a batch are those chosen after it');
+      const failed = Object.keys(errors).join();
+      expectThat(failed === '2' && tokens[2] === -1, 'a sampler that fails fails alone');
+    } finally {
+      for (const sampler of samplers.slice(0, 2)) sampler.dispose();
     }
   }
 
@@ -214,13 +247,18 @@ class Bench {
 
   /** @returns the index in the batch of the last token of each part */
   async #decode(context: Context, parts: readonly Part[]): Promise<[number, ...number[]]> {
+    const indexes = this.#addToBatch(context, parts);
+    await context.decodeBatch();
+    return indexes;
+  }
+
+  #addToBatch(context: Context, parts: readonly Part[]): [number, ...number[]] {
     context.initBatch(contextSize);
     const indexes = parts.map(({ sequence, position, tokens }) => {
       const wanted = Uint32Array.of(tokens.length - 1);
       const [at = 0] = context.addToBatch(sequence, position, Uint32Array.from(tokens), wanted);
       return at;
     });
-    await context.decodeBatch();
     return indexes as [number, ...number[]];
   }
 }

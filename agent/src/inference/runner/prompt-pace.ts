@@ -1,26 +1,31 @@
 /** How long those who answer may wait for a step that also computes prompts, in milliseconds. */
 const stepTargetMs = 250;
+/** Of a step that computes a prompt, at least so much is for that. */
+const leastShare = 1 / 4;
 const leastTokens = 32;
 /** Before anything was measured. */
 const firstGuess = 128;
 /** Weight of the newest measurement. */
 const weight = 0.3;
+/** Weight of one that is slower than those before: others used the machine, or the batch was a small one. */
+const weightOfSlower = 0.1;
 
 /** Learns how many tokens of prompts a step may hold so that running answers do not stall. */
 export class PromptPace {
   readonly #most: number;
   #tokensPerMs: number | undefined;
+  /** What a step takes that computes answers only. */
+  #answersMs = 0;
 
   /** @param most tokens of a batch */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** A power of two, so that the shapes of batches, and with them compute buffers, repeat. */
   get budget(): number {
-    const wanted = this.#tokensPerMs === undefined ? firstGuess : this.#tokensPerMs * stepTargetMs;
-    const power = 2 ** Math.floor(Math.log2(Math.max(leastTokens, wanted)));
-    return Math.min(this.#most, power);
+    const forPrompts = Math.max(stepTargetMs - this.#answersMs, stepTargetMs * leastShare);
+    const wanted = this.#tokensPerMs === undefined ? firstGuess : this.#tokensPerMs * forPrompts;
+    return Math.min(this.#most, Math.floor(Math.max(leastTokens, wanted)));
   }
 
   /** What computing one token of a prompt takes; undefined before it was measured. */
@@ -28,11 +33,19 @@ export class PromptPace {
     return this.#tokensPerMs === undefined ? undefined : 1 / this.#tokensPerMs;
   }
 
-  /** A step computed so many tokens of prompts. Short ones say little. */
-  measured(tokens: number, ms: number): void {
-    if (tokens < leastTokens || ms <= 0) return;
-    const rate = tokens / ms;
+  /**
+   * A step has been computed.
+   * @param promptTokens of it; few of them say little
+   * @param answers how many answers went on with it
+   */
+  measured(promptTokens: number, answers: number, ms: number): void {
+    if (ms <= 0) return;
+    if (promptTokens === 0) this.#answersMs = this.#answersMs * (1 - weight) + ms * weight;
+    if (promptTokens < leastTokens) return;
+    const forAnswers = answers === 0 ? 0 : this.#answersMs;
+    const rate = promptTokens / Math.max(ms - forAnswers, ms * leastShare);
+    const before = this.#tokensPerMs;
     this.#tokensPerMs =
-      this.#tokensPerMs === undefined ? rate : this.#tokensPerMs * (1 - weight) + rate * weight;
+      before === undefined || rate > before ? rate : before * (1 - weightOfSlower) + rate * weightOfSlower;
   }
 }

@@ -42,6 +42,11 @@ export class PublicScheduler implements TokenScheduler {
     this.#slots = options.sequences.map((sequence) => ({ sequence, tenant: '', usedAt: 0, isBusy: false }));
   }
 
+  /** Each request is computed by itself. */
+  expect(): () => void {
+    return () => undefined;
+  }
+
   wake(): void {
     const woken = this.#woken;
     this.#woken = [];

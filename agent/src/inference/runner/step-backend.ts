@@ -6,12 +6,14 @@ export interface BatchPart {
   /** Where the first of the tokens stands in the sequence. */
   readonly position: number;
   readonly tokens: readonly number[];
-  /** Whether the tokens that may follow the last one are asked for. */
+  /** Whether the token that follows the last one is asked for. */
   readonly wantsNext: boolean;
 }
 
-/** Names the likelihoods behind one token of the batch that was computed last. */
-export type LogitIndex = number;
+/** What came of the choice of a token. What fails for one request does not concern the others of its batch. */
+export type Choice =
+  /** Undefined: no token is allowed to follow. */
+  { readonly next: SampledToken | undefined } | { readonly error: Error };
 
 /** Copies the state of one sequence out of the context and back. */
 export interface StateCopies {
@@ -37,11 +39,15 @@ export interface StepBackend {
    */
   readonly needsAdjacent: boolean;
   /**
-   * Computes one batch.
+   * Computes one batch and chooses the tokens that follow.
    * @param parts in ascending order of their sequences, each once, together not more than `batchSize` tokens
-   * @returns for each part where its likelihoods are; undefined where none were asked for
+   * @param samplerOf whose sampler chooses for a sequence that wants its next token
+   * @returns for each part what was chosen; undefined where nothing was asked for
    */
-  decode(parts: readonly BatchPart[]): Promise<readonly (LogitIndex | undefined)[]>;
+  decode(
+    parts: readonly BatchPart[],
+    samplerOf: (sequence: number) => TokenSampler,
+  ): Promise<readonly (Choice | undefined)[]>;
   /**
    * Keeps the first `length` tokens.
    * @returns how many are kept: none where the model's state cannot be cut there
@@ -77,10 +83,8 @@ export interface TokenSampling {
   readonly prompt: readonly number[];
 }
 
-/** Chooses the next token of one request. Its own settings, its own chance. */
+/** Chooses the tokens of one request for the backend that made it. Its own settings, its own chance. */
 export interface TokenSampler {
-  /** @returns undefined when no token is allowed to follow */
-  sample(at: LogitIndex): Promise<SampledToken | undefined>;
   dispose(): void;
 }
 

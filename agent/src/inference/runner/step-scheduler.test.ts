@@ -171,6 +171,47 @@ describe('a full context', () => {
   });
 });
 
+describe('a request that is being prepared', () => {
+  const sizes = { contextSize: 1000, batchSize: 512 };
+  /** A prompt of so many letters. */
+  const long = (name: string): string => `${name.repeat(300)}?`;
+  const delayed = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+
+  test('is waited for, where nobody is in the middle of an answer', async () => {
+    let isSlow = true;
+    const backend = new LettersBackend({
+      next: says('yes'),
+      ...sizes,
+      onDecode: () => (isSlow ? delayed() : undefined),
+    });
+    const scheduler = new StepScheduler(backend, undefined, 60_000);
+    // Where a prompt takes no time nobody is waited for: the scheduler learns that it takes long here.
+    await ask(scheduler, long('a'), { take: () => false }).outcome;
+    isSlow = false;
+    const before = backend.steps.length;
+    const come = scheduler.expect();
+    const first = ask(scheduler, long('b'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const second = ask(scheduler, 'c?');
+    come();
+    come();
+    await Promise.all([first.outcome, second.outcome]);
+    expect(backend.steps[before]).toHaveLength(2);
+  });
+
+  test('that never comes delays others for a moment only', async () => {
+    const { backend, scheduler } = startedWith({ next: says('yes'), ...sizes, onDecode: delayed });
+    await ask(scheduler, long('a'), { take: () => false }).outcome;
+    scheduler.expect();
+    const asked = ask(scheduler, long('b'));
+    await asked.outcome;
+    expect(asked.text()).toBe('yes');
+    expect(backend.samplers).toEqual({ made: 2, disposed: 2 });
+  });
+});
+
 describe('failures', () => {
   test('a batch that fails ends its requests, and the next are answered', async () => {
     let fails = true;
@@ -214,12 +255,10 @@ describe('failures', () => {
   test('a sampler that fails ends its own request only', async () => {
     const { backend, scheduler } = startedWith({ next: says('hello') });
     const create = backend.createSampler.bind(backend);
-    let isFirst = true;
     backend.createSampler = (sampling) => {
       const sampler = create(sampling);
-      if (!isFirst) return sampler;
-      isFirst = false;
-      return { ...sampler, sample: () => Promise.reject(new Error('no chance')) };
+      if (backend.broken.size === 0) backend.broken.add(sampler);
+      return sampler;
     };
     const [broken, sound] = [ask(scheduler, 'a?'), ask(scheduler, 'b?')];
     await expect(broken.outcome).rejects.toThrow('no chance');

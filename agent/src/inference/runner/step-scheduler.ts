@@ -5,7 +5,7 @@ import { RunStarts, type Starter, type StartPlan } from './run-starts.ts';
 import type { SpilledStates } from './spilled-states.ts';
 import type { FoundState, KeptState } from './state-cache.ts';
 import { longestPauseMs } from './state-worth.ts';
-import type { LogitIndex, SampledToken, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
+import type { Choice, SampledToken, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
 
 /** One request, from its prompt on. */
 export interface StepTask {
@@ -41,6 +41,11 @@ export interface TokenScheduler {
    * @throws what aborted the signal; whatever llama.cpp fails with
    */
   run(task: StepTask): Promise<StepOutcome>;
+  /**
+   * A request is being prepared. A step that nobody's answer waits for is worth a moment if it then serves both.
+   * @returns to be called when it has come or will not come
+   */
+  expect(): () => void;
   /** Something has changed from outside: a client has read. */
   wake(): void;
   /** Bytes of memory that hold states of conversations outside of the context. */
@@ -68,6 +73,10 @@ interface Waiting {
   fetched: KeptState | undefined;
 }
 
+/** A step waits so long for requests that are being prepared: this part of what it will take, and no longer. */
+const gatherShare = 1 / 3;
+const longestGatherMs = 50;
+
 /**
  * Runs requests over the sequences of one context in steps: each step computes one batch for everybody who has
  * something to compute, then chooses the next token of each at once. Requests come and go between steps, a finished
@@ -80,13 +89,22 @@ export class StepScheduler implements TokenScheduler {
   readonly #starts: RunStarts<Run>;
   readonly #waiting: Waiting[] = [];
   readonly #pace: PromptPace;
+  #promptsFirst: number | undefined;
+  /** Requests that are being prepared, and until when a step waits for them. */
+  #expected = 0;
+  readonly #gatherMs: number;
+  #gatherUntil: number | undefined;
   #isLooping = false;
   #isWoken = false;
   #wake: (() => void) | undefined;
 
-  /** @param spilled where states go whose sequence another request needs; undefined: they are lost */
-  constructor(backend: StepBackend, spilled?: SpilledStates) {
+  /**
+   * @param spilled where states go whose sequence another request needs; undefined: they are lost
+   * @param gatherMs for so long at most a step waits for requests that are being prepared
+   */
+  constructor(backend: StepBackend, spilled?: SpilledStates, gatherMs = longestGatherMs) {
     this.#backend = backend;
+    this.#gatherMs = gatherMs;
     this.#pace = new PromptPace(backend.batchSize);
     this.#held = new HeldSequences(backend);
     this.#starts = new RunStarts(this.#held, spilled);
@@ -118,6 +136,17 @@ export class StepScheduler implements TokenScheduler {
     });
   }
 
+  expect(): () => void {
+    this.#expected += 1;
+    let hasCome = false;
+    return () => {
+      if (hasCome) return;
+      hasCome = true;
+      this.#expected -= 1;
+      if (this.#expected === 0) this.wake();
+    };
+  }
+
   wake(): void {
     this.#isWoken = true;
     this.#wake?.();
@@ -131,6 +160,7 @@ export class StepScheduler implements TokenScheduler {
       try {
         this.#leave();
         await this.#admit();
+        if (await this.#gathered()) continue;
         await this.#step();
       } catch (error) {
         this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -210,7 +240,24 @@ export class StepScheduler implements TokenScheduler {
     }
   }
 
+  /** Waits for requests that are about to come. @returns whether something may have changed meanwhile */
+  async #gathered(): Promise<boolean> {
+    const users = this.#held.users();
+    if (this.#expected === 0 || users.length === 0 || users.some(({ isAnswering }) => isAnswering))
+      return false;
+    const tokens = users.reduce((sum, { pending }) => sum + pending.length, 0);
+    const worthMs = Math.min(this.#gatherMs, tokens * (this.#pace.tokenMs ?? 0) * gatherShare);
+    this.#gatherUntil ??= performance.now() + worthMs;
+    const left = this.#gatherUntil - performance.now();
+    if (left < 1) return false;
+    const timer = setTimeout(() => this.wake(), left);
+    await this.#untilWoken();
+    clearTimeout(timer);
+    return true;
+  }
+
   async #step(): Promise<void> {
+    this.#gatherUntil = undefined;
     for (const run of this.#held.users()) this.#makeRoom(run);
     const running = this.#held.users();
     const ready = running.filter(({ task }) => task.isReady());
@@ -225,45 +272,47 @@ export class StepScheduler implements TokenScheduler {
       isAnswering,
       admittedAt,
     }));
-    const taken = new Set(ready.map(({ sequence }) => sequence));
     // Not those that pause: where a state cannot be cut, what fills a gap costs all that is held.
-    const { parts, fillers } = planBatch(turns, this.#held.idle(), {
+    const { parts, fillers, promptsFirst } = planBatch(turns, this.#held.idle(), {
       batchSize: this.#backend.batchSize,
       promptBudget: this.#pace.budget,
+      promptsFirst: this.#promptsFirst,
       contextSize: this.#backend.contextSize,
       needsAdjacent: this.#backend.needsAdjacent,
     });
     const begin = performance.now();
-    let logits: readonly (LogitIndex | undefined)[];
+    this.#promptsFirst = promptsFirst;
+    const samplers = new Map(ready.map(({ sequence, sampler }) => [sequence, sampler]));
+    let chosen: readonly (Choice | undefined)[];
     try {
-      logits = await this.#backend.decode(parts);
+      chosen = await this.#backend.decode(parts, (sequence) => samplerIn(samplers, sequence));
     } finally {
       // Also when it failed: what became of them is not known then.
       this.#held.settle(fillers);
     }
     const ms = performance.now() - begin;
-    const chosen: Promise<void>[] = [];
-    let promptTokens = 0;
+    let [promptTokens, answers] = [0, 0];
     for (const [index, { sequence, tokens }] of parts.entries()) {
       const place = this.#held.of(sequence);
       const run = place?.user;
-      if (place === undefined || run === undefined || !taken.has(sequence)) continue;
+      if (place === undefined || run === undefined || !samplers.has(sequence)) continue;
       for (const token of tokens) place.tokens.push(token);
       run.pending = run.pending.slice(tokens.length);
       run.task.onProgress(tokens.length);
-      if (!run.isAnswering) promptTokens += tokens.length;
-      const at = logits[index];
-      if (at !== undefined) chosen.push(this.#choose(run, at));
+      if (run.isAnswering) answers += 1;
+      else promptTokens += tokens.length;
+      const choice = chosen[index];
+      if (choice !== undefined) this.#take(run, choice);
     }
-    this.#pace.measured(promptTokens, ms);
-    await Promise.all(chosen);
+    this.#pace.measured(promptTokens, answers, ms);
   }
 
   /** What goes wrong with one request must not end the others of the step. */
-  async #choose(run: Run, at: LogitIndex): Promise<void> {
+  #take(run: Run, choice: Choice): void {
+    if (run.task.signal.aborted) return;
     try {
-      const next = await run.sampler.sample(at);
-      if (run.task.signal.aborted) return;
+      if ('error' in choice) throw choice.error;
+      const { next } = choice;
       run.isAnswering = true;
       if (next === undefined || next.isEnd) this.#finish(run, 'ended');
       else if (!run.task.take(next)) this.#finish(run, 'taken');
@@ -310,6 +359,12 @@ export class StepScheduler implements TokenScheduler {
     });
   }
 }
+
+const samplerIn = (samplers: ReadonlyMap<number, TokenSampler>, sequence: number): TokenSampler => {
+  const sampler = samplers.get(sequence);
+  if (sampler === undefined) throw new Error(`Nobody chooses tokens for sequence ${sequence}.`);
+  return sampler;
+};
 
 const reasonOf = (signal: AbortSignal): Error =>
   signal.reason instanceof Error ? signal.reason : new Error('The request was cancelled.');
