@@ -117,13 +117,12 @@ describe.each(kinds)('a model of the AI SDK (%s)', (kind) => {
     expect(await streamText(cut).finishReason).toBe('length');
   });
 
-  test('streamText brings the same text in pieces, with its usage', async () => {
+  test('streamText brings the same text, with its usage', async () => {
     const { question, answer } = card.france;
     const result = streamText({ ...greedy, model: tiny(), prompt: question });
     const pieces: string[] = [];
     for await (const piece of result.textStream) pieces.push(piece);
     expect(pieces.join('')).toBe(answer);
-    expect(pieces.length).toBeGreaterThan(3);
     expect(await result.finishReason).toBe('stop');
     expect(await result.usage).toMatchObject({ inputTokens: 15, outputTokens: 7 });
   });
@@ -209,7 +208,7 @@ describe.each(kinds)('a model of the AI SDK (%s)', (kind) => {
     expect({ asked, finishReason }).toEqual({ asked: [], finishReason: 'stop' });
   });
 
-  test('an abort in mid-stream ends it and frees the slot on the holder', async () => {
+  test('a long answer comes in pieces; an abort in mid-stream ends it and frees the slot on the holder', async () => {
     const leave = new AbortController();
     const result = streamText({
       ...greedy,
@@ -224,6 +223,8 @@ describe.each(kinds)('a model of the AI SDK (%s)', (kind) => {
       types.push(part.type);
       if (types.filter((type) => type === 'text-delta').length === 2) leave.abort();
     }
+    // What nobody has read yet is put together: only a long answer is sure to come in pieces.
+    expect(types.filter((type) => type === 'text-delta').length).toBeGreaterThanOrEqual(2);
     expect(types.at(-1)).toBe('abort');
     await untilSlotsFree(setup.holder);
   });

@@ -219,8 +219,10 @@ describe('ollama on models of its own', () => {
   test('pull and push, with a registry', async () => {
     const registry = await new TestRegistry().start();
     try {
-      const system = { 'application/vnd.ollama.image.system': 'You are a pirate.' };
-      registry.publish('library/fetched:v1', readFileSync(tinyModel), system);
+      registry.publish('library/fetched:v1', readFileSync(tinyModel), {
+        'application/vnd.ollama.image.system': 'You are a pirate.',
+        'application/vnd.ollama.image.params': '{"temperature":0}',
+      });
       const fetched = `${registry.host}/library/fetched:v1`;
       const { code, stderr } = await ollama('pull', '--insecure', `http://${fetched}`);
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('success') });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ollama, type ChatResponse, type Tool } from 'ollama';
 import { z } from 'zod';
-import { endless } from '../harness/chat-stream.ts';
+import { endless, longSchema } from '../harness/chat-stream.ts';
 import { eventually } from '../harness/local-cluster.ts';
 import { ask, card, model, weatherFunction } from './model-card.ts';
 import { anna, startOneHolderCluster, untilSlotsFree, type OneHolderCluster } from './one-holder-cluster.ts';
@@ -113,9 +113,24 @@ describe('answers to the npm client of Ollama', () => {
     }))
       parts.push(part);
     expect(parts.map(({ response }) => response).join('')).toBe(answer);
-    expect(parts.length).toBeGreaterThan(3);
     expect(parts.map(({ done }) => done)).toEqual([...parts.slice(1).map(() => false), true]);
     expect(parts.at(-1)).toMatchObject({ done_reason: 'stop', eval_count: number });
+    // What nobody has read yet is put together: only a long answer is sure to come in pieces.
+    const long = await client.generate({
+      model,
+      prompt: question,
+      format: longSchema,
+      options: greedy,
+      stream: true,
+    });
+    let pieces = 0;
+    for await (const { done } of long) {
+      expect(done).toBe(false);
+      if (++pieces === 4) break;
+    }
+    long.abort();
+    expect(pieces).toBe(4);
+    await untilSlotsFree(setup.holder);
   });
 
   test('generate with a system message, and raw with a finished prompt', async () => {

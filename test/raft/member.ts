@@ -53,6 +53,7 @@ const defaults: Omit<RaftConfig, 'id'> = {
   checkQuorum: false,
   stepDownOnRemoval: false,
   readOnly: 'safe',
+  pacedLearners: false,
   maxInflightMessages: 256,
   maxInflightBytes: 0,
   maxAppendBytes: 1024 * 1024,

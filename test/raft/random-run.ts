@@ -30,6 +30,7 @@ const drawSettings = (random: Random): Partial<RaftConfig> => ({
   preVote: chance(random, 50),
   checkQuorum: chance(random, 50),
   stepDownOnRemoval: chance(random, 50),
+  pacedLearners: chance(random, 50),
   maxAppendBytes: chance(random, 50) ? 0 : 100,
   maxInflightMessages: 1 + random(4),
   maxApplyBytes: chance(random, 50) ? 1 : 1000,

@@ -261,6 +261,12 @@ const checkModels = (config: NodeConfig): Problem[] => {
     for (const [place, { source, sha256 }] of (model.adapters ?? []).entries())
       if ('http' in source && sha256 === undefined)
         problems.push({ path: `models[${index}].adapters[${place}].sha256`, message: digestNeeded });
+    if (
+      model.projector !== undefined &&
+      'http' in model.projector.source &&
+      model.projector.sha256 === undefined
+    )
+      problems.push({ path: `models[${index}].projector.sha256`, message: digestNeeded });
     return problems;
   });
 };

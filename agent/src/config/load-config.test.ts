@@ -179,6 +179,21 @@ const bad: readonly [string, string | undefined, readonly string[], Record<strin
     'models: [{ name: a, source: { http: "http://x/y" } }]',
     ['models[0].sha256 is required'],
   ],
+  [
+    'downloads beside a model without checksum',
+    'models: [{ name: a, source: { file: x }, adapters: [{ source: { http: "http://x/y" } }], projector: { source: { http: "http://x/z" } } }]',
+    ['models[0].adapters[0].sha256 is required', 'models[0].projector.sha256 is required'],
+  ],
+  [
+    'keep-alive of a model below -1',
+    'models:\n  - name: a\n    source: { file: x }\n    keepAliveSeconds: -2',
+    ['test.yaml:4:23: models[0].keepAliveSeconds is -2 and must be >= -1'],
+  ],
+  [
+    'keep-alive of a model as a duration',
+    'models: [{ name: a, source: { file: x }, keepAliveSeconds: 10m }]',
+    ['models[0].keepAliveSeconds is "10m" and must be integer'],
+  ],
   ['source of wrong scheme', 'models: [{ name: a, source: { http: "ftp://x" } }]', ['models[0].source']],
   ['host without address', 'listen: { api: "nowhere.invalid:1" }', ['listen.api', 'cannot be resolved']],
   ['environment: number', undefined, ['API_LISTEN', 'listen.api is "x"'], { API_LISTEN: 'x' }],
@@ -338,6 +353,18 @@ describe('a good configuration', () => {
     );
     expect(config.auth.jwtSecret).toBe(secret);
     expect(config.auth.usersFile).toBe(join(folder, 'users.yaml'));
+  });
+
+  test('resolves paths of all files of a model', async () => {
+    const { config } = await load(
+      'models: [{ name: a, source: { file: m }, adapters: [{ source: { file: l } }], projector: { source: { file: p } }, keepAliveSeconds: 0 }]',
+    );
+    expect(config.models[0]).toMatchObject({
+      source: { file: join(folder, 'm') },
+      adapters: [{ source: { file: join(folder, 'l') } }],
+      projector: { source: { file: join(folder, 'p') } },
+      keepAliveSeconds: 0,
+    });
   });
 
   test('accepts peers with certificates', async () => {

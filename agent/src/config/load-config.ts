@@ -92,6 +92,7 @@ const absolutePaths = (config: NodeConfig, baseOf: (path: string) => string): vo
     fix(model.source, `models[${index}].source`, ['file']);
     for (const [place, { source }] of (model.adapters ?? []).entries())
       fix(source, `models[${index}].adapters[${place}].source`, ['file']);
+    fix(model.projector?.source, `models[${index}].projector.source`, ['file']);
   });
 };
 

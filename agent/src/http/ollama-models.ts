@@ -48,9 +48,16 @@ const parameterLines = (parameters: ModelShow['parameters']): string[] =>
     }),
   );
 
+const keepAliveLine = (seconds: number): string =>
+  `# Unless a request says otherwise it stays in memory ${
+    seconds < 0 ? 'for ever' : seconds === 0 ? 'no longer than it is used' : `for ${seconds} idle seconds`
+  }.`;
+
 const modelfile = (show: ModelShow): string =>
   [
     `# Modelfile of ${show.name}, served by OllamaMax`,
+    // Modelfiles cannot say it.
+    ...(show.keepAliveSeconds === undefined ? [] : [keepAliveLine(show.keepAliveSeconds)]),
     `FROM sha256:${show.digest}`,
     ...(show.adapters ?? []).flatMap(({ digest, scale }) => [
       // Modelfiles cannot say it.

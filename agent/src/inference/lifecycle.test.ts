@@ -305,6 +305,11 @@ describe('clients', () => {
     expect((await ask(engine, chat('Hello!'), one)).text).toBe('Hello! How can I help you?');
   });
 
+  test.each([1, 3, 4, 7])('one that may leave %i units unread gets all of it', async (creditWindow) => {
+    use({ creditWindow });
+    expect((await ask(engine, chat('Count to 5.'))).text).toBe('1, 2, 3, 4, 5');
+  });
+
   test('one that does not read pauses only its own generation', async () => {
     let tokens = 0;
     use({ creditWindow: 16, observer: { tokens: (_model, count) => (tokens += count) } });

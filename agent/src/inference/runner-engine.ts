@@ -108,7 +108,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     contextSize,
     parallel: model.parallel,
     threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
-    embeddingThreads: options.threads,
+    batchThreads: options.threads,
     gpu: options.gpu,
     vision:
       options.llamaServer === undefined || model.projector === undefined

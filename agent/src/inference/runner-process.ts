@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FromRunner, Job, JobEvent, LoadSpec, ToRunner } from './runner/protocol.ts';
 
-/** Libuv threads of a runner: each samples for one request at a time. */
+/** Libuv threads of a runner at least: each chooses a token for one request where that is not done with the batch. */
 const samplingThreads = 4;
 const checkIntervalMs = 1000;
 const keptErrorLines = 5;

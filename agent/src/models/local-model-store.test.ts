@@ -166,6 +166,30 @@ describe('settings', () => {
     expect(store.list()[0]?.details?.capabilities).toEqual(['completion', 'tools']);
   });
 
+  test.each<[string, number | undefined, number | undefined, number]>([
+    ['nobody', undefined, undefined, 300],
+    ['the cluster', undefined, 60, 60],
+    ['the model', 600, undefined, 600],
+    ['the model, before the cluster', 600, 60, 600],
+    ['the model, for ever', -1, 60, -1],
+    ['the model, not at all', 0, 60, 0],
+    ['the cluster, for ever', undefined, -1, -1],
+  ])('how long a model stays loaded is said by %s', async (_whom, ofModel, ofCluster, seconds) => {
+    const spec: ModelSpec = {
+      name: 'tiny',
+      source: { file: tiny },
+      ...(ofModel === undefined ? {} : { keepAliveSeconds: ofModel }),
+    };
+    const settings = ofCluster === undefined ? {} : { keepAliveSeconds: ofCluster };
+    const { store, place } = await harness.open([spec], { settings: () => settings });
+    await until(store, 'tiny:latest', (model) => model.state === 'ready');
+    expect(store.get('tiny:latest')?.keepAliveSeconds).toBe(seconds);
+    expect((await store.show('tiny:latest', false)).keepAliveSeconds).toBe(ofModel);
+    // Another one needs neither its file verified anew nor its runner another one.
+    place([{ ...spec, keepAliveSeconds: 7 }]);
+    expect(store.get('tiny:latest')?.keepAliveSeconds).toBe(7);
+  });
+
   test('a model that is not placed here is unknown', async () => {
     const { store } = await harness.open([]);
     expect(store.get('tiny:latest')).toBeUndefined();

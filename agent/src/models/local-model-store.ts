@@ -162,7 +162,7 @@ class LocalModelStore implements ModelStore, Component {
       maxContextSize,
       parallel: settings.parallel ?? defaults.parallel,
       maxQueue: settings.maxQueue ?? defaults.maxQueue,
-      keepAliveSeconds: settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
+      keepAliveSeconds: spec.keepAliveSeconds ?? settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
       ...(spec.template === undefined ? {} : { template: spec.template }),
       ...(spec.system === undefined ? {} : { system: spec.system }),
       parameters: spec.parameters ?? {},
@@ -197,6 +197,7 @@ class LocalModelStore implements ModelStore, Component {
       ...(ready.adapters.length === 0
         ? {}
         : { adapters: adaptersOf(ready, model.spec).map(({ digest, scale }) => ({ digest, scale })) }),
+      ...(model.spec.keepAliveSeconds === undefined ? {} : { keepAliveSeconds: model.spec.keepAliveSeconds }),
       modelInfo: modelInfo(facts),
       tensors: facts.header.tensors.map(({ name: tensor, type, shape }) => ({
         name: tensor,

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import type { Immutable } from '../immutable.ts';
 import { oneOf } from '../one-of.ts';
-import { maxAdapters } from '../wire/desired-state.ts';
+import { keepAliveBounds, maxAdapters } from '../wire/desired-state.ts';
 import {
   Condition,
   keyedList,
@@ -143,17 +143,27 @@ const Source = Type.Object(
 );
 export type OllamaModelSource = Immutable<Static<typeof Source>>;
 
-const adapterSourceKinds = Object.keys(fileSources);
+const fileSourceKinds = Object.keys(fileSources);
+
+/** Of a file beside that of the model. */
+const FileSource = (description: string) =>
+  Type.Object(fileSources, {
+    description,
+    ...rules({
+      rule: exactlyOneOf(fileSourceKinds),
+      message: `exactly one source is needed: ${fileSourceKinds.join(', ')}`,
+    }),
+  });
+
+const digestOfDownload = {
+  rule: '!has(self.source.http) || has(self.sha256)',
+  message: 'sha256 is needed for a source of kind http',
+  fieldPath: '.sha256',
+};
 
 const Adapter = Type.Object(
   {
-    source: Type.Object(fileSources, {
-      description: 'Where the adapter comes from: exactly one of these.',
-      ...rules({
-        rule: exactlyOneOf(adapterSourceKinds),
-        message: `exactly one source is needed: ${adapterSourceKinds.join(', ')}`,
-      }),
-    }),
+    source: FileSource('Where the adapter comes from: exactly one of these.'),
     sha256: Type.Optional(fileDigest),
     scale: Type.Optional(
       Type.Number({
@@ -165,11 +175,19 @@ const Adapter = Type.Object(
   },
   {
     description: 'A LoRA adapter that was made for the model.',
-    ...rules({
-      rule: '!has(self.source.http) || has(self.sha256)',
-      message: 'sha256 is needed for a source of kind http',
-      fieldPath: '.sha256',
-    }),
+    ...rules(digestOfDownload),
+  },
+);
+
+const Projector = Type.Object(
+  {
+    source: FileSource('Where the projector comes from: exactly one of these.'),
+    sha256: Type.Optional(fileDigest),
+  },
+  {
+    description:
+      'The image projector of the model, a GGUF file of its own, mostly named mmproj. Images need llama-server in the pods, which the image of the project does not have.',
+    ...rules(digestOfDownload),
   },
 );
 
@@ -253,6 +271,14 @@ export const OllamaModelSpec = Type.Object(
         description: 'LoRA adapters in GGUF that are applied to the model, all at once.',
       }),
     ),
+    projector: Type.Optional(Projector),
+    keepAliveSeconds: Type.Optional(
+      Type.Integer({
+        ...keepAliveBounds,
+        description:
+          'Seconds that it stays in memory while idle; -1: for ever, 0: not at all. Left out, inference.keepAliveSeconds of the cluster; what a request says counts before both.',
+      }),
+    ),
     preload: Type.Boolean({
       default: false,
       description: 'Load it into memory as soon as an agent has it, not with the first request.',
@@ -276,18 +302,11 @@ export const OllamaModelSpec = Type.Object(
   },
   {
     description: 'What is asked of the model.',
-    ...rules(
-      {
-        rule: '!has(self.source.http) || has(self.sha256)',
-        message: 'sha256 is needed for a source of kind http',
-        fieldPath: '.sha256',
-      },
-      {
-        rule: 'has(self.model) == has(oldSelf.model) && (!has(self.model) || self.model == oldSelf.model)',
-        message: 'model cannot be changed: create another OllamaModel',
-        fieldPath: '.model',
-      },
-    ),
+    ...rules(digestOfDownload, {
+      rule: 'has(self.model) == has(oldSelf.model) && (!has(self.model) || self.model == oldSelf.model)',
+      message: 'model cannot be changed: create another OllamaModel',
+      fieldPath: '.model',
+    }),
   },
 );
 export type OllamaModelSpec = Immutable<Static<typeof OllamaModelSpec>>;
@@ -329,7 +348,7 @@ export const OllamaModelStatus = Type.Object(
       }),
     ),
     sizeBytes: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'Size of the file and of its adapters together.' }),
+      Type.Integer({ minimum: 0, description: 'Size of the file, its adapters and its projector together.' }),
     ),
     desiredReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that are to hold it.' })),
     readyReplicas: Type.Optional(Type.Integer({ minimum: 0, description: 'Agents that can serve it.' })),

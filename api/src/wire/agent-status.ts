@@ -147,6 +147,8 @@ export const ModelShow = Type.Object({
   parameters: Type.Record(Type.String(), Type.Unknown()),
   /** What is applied to it, with its strength; left out when there is nothing. */
   adapters: Type.Optional(Type.Array(Type.Object({ digest: Type.String(), scale: Type.Number() }))),
+  /** Of its own: seconds it stays loaded while idle, -1 for ever; left out when that is up to the cluster. */
+  keepAliveSeconds: Type.Optional(Type.Integer()),
   /** Turns that every chat with it begins with; left out when there are none. */
   messages: Type.Optional(Type.Array(Type.Object({ role: Type.String(), content: Type.String() }))),
   /** GGUF metadata; long arrays (tokens, merges) are null unless asked for. */

@@ -30,6 +30,7 @@ describe('canonicalDesiredState', () => {
     ['agents', stateOf({ ...a, agents: ['agent-0'] }, b)],
     ['no agents at all', stateOf({ ...a, agents: [] }, b)],
     ['a priority', stateOf({ ...a, priority: 1 }, b)],
+    ['a keep-alive of its own', stateOf({ ...a, keepAliveSeconds: 300 }, b)],
     ['files to keep', stateOf({ ...a, keepFiles: true }, b)],
     ['a setting', { ...stateOf(a, b), settings: { parallel: 2 } }],
   ])('differs by %s', (_what, other) => {
@@ -37,10 +38,14 @@ describe('canonicalDesiredState', () => {
   });
 });
 
-test.each([
+test.each<[string, object]>([
   ['an agent with a bad name', { agents: ['Agent 0'] }],
   ['a priority out of bounds', { priority: 1001 }],
   ['a priority that is no integer', { priority: 0.5 }],
+  ['a keep-alive below -1', { keepAliveSeconds: -2 }],
+  ['a keep-alive of more than a year', { keepAliveSeconds: 31_536_001 }],
+  ['a keep-alive in parts of a second', { keepAliveSeconds: 1.5 }],
+  ['a keep-alive as text', { keepAliveSeconds: '5m' }],
 ])('a model with %s is refused', (_what, fields) => {
-  expect(compileValidator(DesiredState)(stateOf({ ...a, ...fields })).ok).toBe(false);
+  expect(compileValidator(DesiredState)({ ...stateOf(), models: [{ ...a, ...fields }] }).ok).toBe(false);
 });

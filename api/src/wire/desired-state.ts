@@ -35,6 +35,9 @@ export type ModelSource = Static<typeof ModelSource>;
 /** Adapters of one model at most. */
 export const maxAdapters = 8;
 
+/** Bounds of what a model says of its own: for ever, and a year. */
+export const keepAliveBounds = { minimum: -1, maximum: 31536000 } as const;
+
 /** A LoRA adapter: small weights that are added to those of the model while it computes. */
 export const AdapterSpec = Type.Object(
   {
@@ -88,6 +91,13 @@ export const ModelSpec = Type.Object(
     ),
     preload: Type.Optional(
       Type.Boolean({ default: false, description: 'Load into memory as soon as the file is ready.' }),
+    ),
+    keepAliveSeconds: Type.Optional(
+      Type.Integer({
+        ...keepAliveBounds,
+        description:
+          'Seconds it stays loaded while idle; -1: for ever, 0: not at all. Left out, settings.keepAliveSeconds; what a request says counts before both.',
+      }),
     ),
     system: Type.Optional(Type.String({ maxLength: 65536, description: 'Default system message.' })),
     template: Type.Optional(

@@ -61,6 +61,9 @@ describe('what agents are told of a model', () => {
       { preload: true, priority: -5 },
       { preload: true, priority: -5 },
     ],
+    [{ keepAliveSeconds: 600 }, { keepAliveSeconds: 600 }],
+    [{ keepAliveSeconds: 0 }, { keepAliveSeconds: 0 }],
+    [{ keepAliveSeconds: -1 }, { keepAliveSeconds: -1 }],
     [
       { system: 'Be kind.', template: '{{ x }}' },
       { system: 'Be kind.', template: '{{ x }}' },
@@ -82,6 +85,29 @@ describe('what agents are told of a model', () => {
       { source: { http: 'https://a.example/c.gguf' }, sha256: 'a'.repeat(64) },
     ]);
     expect(claimsOf(modelOf('m', { source, adapters }))).toEqual(['library', 'styles']);
+  });
+
+  test.each<[object, object]>([
+    [{ source: { file: { path: '/p.gguf' } } }, { source: { file: '/p.gguf' } }],
+    [
+      { source: { pvc: { claimName: 'eyes', path: 'p.gguf' } }, sha256: 'b'.repeat(64) },
+      { source: { file: '/models/eyes/p.gguf' }, sha256: 'b'.repeat(64) },
+    ],
+    [
+      { source: { http: { url: 'https://a.example/p.gguf' } }, sha256: 'a'.repeat(64) },
+      { source: { http: 'https://a.example/p.gguf' }, sha256: 'a'.repeat(64) },
+    ],
+  ])('projector %j', (projector, expected) => {
+    expect(specOf({ projector })?.projector).toEqual(expected);
+  });
+
+  test('a projector on a claim has that mounted, beside those of the model and its adapters', () => {
+    const on = (claimName: string) => ({ pvc: { claimName, path: 'm.gguf' } });
+    const model = { source: on('library'), projector: { source: on('eyes') } };
+    expect(claimsOf(modelOf('m', model))).toEqual(['library', 'eyes']);
+    const adapters = [{ source: on('styles') }];
+    expect(claimsOf(modelOf('m', { ...model, adapters }))).toEqual(['library', 'styles', 'eyes']);
+    expect(claimsOf(modelOf('m', { projector: { source: { file: { path: '/p.gguf' } } } }))).toEqual([]);
   });
 
   test('parameters have the names of Ollama', () => {
@@ -131,6 +157,9 @@ describe('what agents are told of a model', () => {
         system: 's',
         template: 't',
         priority: 1,
+        keepAliveSeconds: 0,
+        adapters: [{ source: { file: { path: '/a.gguf' } }, scale: 0.5 }],
+        projector: { source: { pvc: { claimName: 'eyes', path: 'p.gguf' } } },
       }),
       modelOf('b', { source: { http: { url: 'https://a.example/b' } }, sha256: 'b'.repeat(64), replicas: 1 }),
     ];
@@ -187,6 +216,12 @@ describe('what agents are not told of', () => {
       'This version cannot get adapters from such a source.',
     ],
     [
+      'a projector from where only a newer version gets it',
+      modelOf('m', { projector: { source: {} } }),
+      'SourceNotSupportedYet',
+      'This version cannot get a projector from such a source.',
+    ],
+    [
       'a name that is none',
       modelOf('m', { model: 'a/b/c/d/e' }),
       'InvalidName',
@@ -204,8 +239,11 @@ describe('what agents are not told of', () => {
     expect(Object.keys(modelConditions.Resolved.reasons)).toContain(reason);
   });
 
-  test('an empty list of adapters is none', () => {
+  test('an empty list of adapters is none; neither is what was not said', () => {
     expect(specOf({ adapters: [] })).not.toHaveProperty('adapters');
+    expect(Object.keys(specOf({}) ?? {})).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/projector|keepAlive/)]),
+    );
   });
 });
 
@@ -307,6 +345,11 @@ describe('contentHash', () => {
 
   test.each<[string, string]>([
     ['another parameter', hashOf([modelOf('a', { parameters: { topK: 2, seed: 2 } }), ...models.slice(1)])],
+    ['a keep-alive', hashOf([modelOf('b', { keepAliveSeconds: 300 }), models[0]!, models[2]!])],
+    [
+      'a projector',
+      hashOf([modelOf('b', { projector: { source: { file: { path: '/p' } } } }), models[0]!, models[2]!]),
+    ],
     ['a model more', hashOf([...models, modelOf('d')])],
     ['a model less', hashOf(models.slice(1))],
     ['a setting', hashOf(models, clusterOf({ inference: { parallel: 1 } }))],

@@ -15,6 +15,7 @@ import {
   type OllamaCluster,
   type OllamaModel,
   type OllamaModelSpec,
+  type ProjectorSpec,
 } from '@ollamamax/api';
 import { paths } from '../cluster/desired/config-map.ts';
 
@@ -44,7 +45,7 @@ export const sourceKindOf = (source: OllamaModelSpec['source']): ModelSourceKind
 export const clientName = (model: OllamaModel): string =>
   canonicalModelName(model.spec.model ?? model.metadata.name);
 
-/** The source of a model or of an adapter; one of an adapter of an earlier version's form is not there. */
+/** The source of a model, an adapter or a projector; one of an adapter of an earlier version's form is not there. */
 type AnySource = OllamaModelSpec['source'] | undefined;
 
 const sourceOf = (source: AnySource): ModelSource | undefined => {
@@ -55,21 +56,28 @@ const sourceOf = (source: AnySource): ModelSource | undefined => {
   return undefined;
 };
 
+/** A file beside that of the model, as agents know it; undefined when this version cannot get it. */
+const besideOf = ({
+  source,
+  sha256,
+}: NonNullable<OllamaModelSpec['projector']>): ProjectorSpec | undefined => {
+  const from = sourceOf(source);
+  return from === undefined ? undefined : { source: from, ...(sha256 === undefined ? {} : { sha256 }) };
+};
+
 const adaptersOf = ({ adapters = [] }: OllamaModelSpec): readonly (AdapterSpec | undefined)[] =>
-  adapters.map(({ source, sha256, scale }) => {
-    const from = sourceOf(source);
-    return from === undefined
-      ? undefined
-      : {
-          source: from,
-          ...(sha256 === undefined ? {} : { sha256 }),
-          ...(scale === undefined ? {} : { scale }),
-        };
+  adapters.map((adapter) => {
+    const { scale } = adapter;
+    const file = besideOf(adapter);
+    return file === undefined || scale === undefined ? file : { ...file, scale };
   });
 
-/** Claims that agents mount for a model: those of its file and of its adapters. */
-export const claimsOf = ({ spec: { source, adapters = [] } }: OllamaModel): readonly string[] =>
-  [source, ...adapters.map((adapter) => adapter.source)].flatMap(
+const projectorOf = ({ projector }: OllamaModelSpec): ProjectorSpec | undefined =>
+  projector === undefined ? undefined : besideOf(projector);
+
+/** Claims that agents mount for a model: those of its file, of its adapters and of its projector. */
+export const claimsOf = ({ spec: { source, adapters = [], projector } }: OllamaModel): readonly string[] =>
+  [source, ...adapters.map((adapter) => adapter.source), projector?.source].flatMap(
     (from: AnySource) => from?.pvc?.claimName ?? [],
   );
 
@@ -125,6 +133,11 @@ const refusalOf = (
       reason: 'SourceNotSupportedYet',
       message: 'This version cannot get adapters from such a source.',
     };
+  if (spec.projector !== undefined && projectorOf(spec) === undefined)
+    return {
+      reason: 'SourceNotSupportedYet',
+      message: 'This version cannot get a projector from such a source.',
+    };
   let name: string;
   try {
     name = canonicalModelName(spec.model ?? metadata.name);
@@ -169,6 +182,7 @@ export const planModels = (
     const refusal = refusalOf(model, taken, eligible, allPlaced);
     const source = sourceOf(spec.source);
     const adapters = adaptersOf(spec).filter((adapter) => adapter !== undefined);
+    const projector = projectorOf(spec);
     if (refusal !== undefined || source === undefined) return { model, refusal, spec: undefined };
     const name = clientName(model);
     taken.set(name, model.metadata.name);
@@ -185,10 +199,12 @@ export const planModels = (
         preload: spec.preload,
         priority: spec.priority,
         keepFiles: spec.deletionPolicy === 'Retain',
+        ...(spec.keepAliveSeconds === undefined ? {} : { keepAliveSeconds: spec.keepAliveSeconds }),
         ...(spec.system === undefined ? {} : { system: spec.system }),
         ...(spec.template === undefined ? {} : { template: spec.template }),
         ...(parameters === undefined ? {} : { parameters }),
         ...(adapters.length === 0 ? {} : { adapters }),
+        ...(projector === undefined ? {} : { projector }),
       },
     };
   });

@@ -132,6 +132,52 @@ export const refusedModels: readonly Refused[] = [
     { adapters: Array(9).fill({ source: { file: { path: '/a' } } }) },
     says.tooMany('spec.adapters', 9, 8),
   ),
+  creation('a projector without its source', { projector: {} }, says.required('spec.projector.source')),
+  creation(
+    'a path for a projector',
+    { projector: '/mmproj.gguf' },
+    says.type('spec.projector', 'string', 'object'),
+  ),
+  creation(
+    'a projector from nowhere',
+    { projector: { source: {} } },
+    says.rule('spec.projector.source', 'exactly one source is needed: file, pvc, http'),
+  ),
+  creation(
+    'a projector from where only models come from',
+    { projector: { source: { ollama: { name: 'llava' } } } },
+    says.unknown('spec.projector.source.ollama'),
+  ),
+  creation(
+    'a projector that leaves its claim',
+    { projector: { source: { pvc: { claimName: 'c', path: '../p.gguf' } } } },
+    says.rule(
+      'spec.projector.source.pvc.path',
+      'pvc.path must be relative to the root of the volume, without ".." and empty parts',
+    ),
+  ),
+  creation(
+    'a downloaded projector without its digest',
+    { projector: { source: { http: { url: 'https://models.example/p.gguf' } } } },
+    says.rule('spec.projector.sha256', 'sha256 is needed for a source of kind http'),
+  ),
+  creation(
+    'a projector with a strength',
+    { projector: { source: { file: { path: '/p' } }, scale: 1 } },
+    says.unknown('spec.projector.scale'),
+  ),
+  creation('a keep-alive below -1', { keepAliveSeconds: -2 }, says.atLeast('spec.keepAliveSeconds', -2, -1)),
+  creation(
+    'a keep-alive of more than a year',
+    { keepAliveSeconds: 31536001 },
+    says.atMost('spec.keepAliveSeconds', 31536001, 31536000),
+  ),
+  creation(
+    'a keep-alive as text',
+    { keepAliveSeconds: '10m' },
+    says.type('spec.keepAliveSeconds', 'string', 'integer'),
+  ),
+  creation("a keep-alive by Ollama's name", { keep_alive: -1 }, says.unknown('spec.keep_alive')),
   creation('an empty template', { template: '' }, says.empty('spec.template')),
   creation('a long system message', { system: 'x'.repeat(65537) }, says.tooLong('spec.system', 65536)),
   creation('a word for false', { preload: 'no' }, says.type('spec.preload', 'string', 'boolean')),
@@ -204,6 +250,17 @@ export const acceptedModels: readonly (readonly [meets: string, Document])[] = [
         { source: { pvc: { claimName: 'c', path: 'a.gguf' } } },
         { source: { http: { url: 'https://models.example/a.gguf' } }, sha256: digest },
       ],
+    }),
+  ],
+  [
+    'exactly one source is needed: file, pvc, http',
+    model('seeing', { projector: { source: { pvc: { claimName: 'c', path: 'mmproj.gguf' } } } }),
+  ],
+  [
+    'sha256 is needed for a source of kind http',
+    model('seeing-download', {
+      projector: { source: { http: { url: 'https://models.example/p.gguf' } }, sha256: digest },
+      keepAliveSeconds: -1,
     }),
   ],
   [

@@ -66,6 +66,7 @@ const stateOf = (config: ConfState, lastIndex: Index): RaftState => {
     checkQuorum: false,
     stepDownOnRemoval: false,
     readOnly: 'safe',
+    pacedLearners: false,
     maxInflightMessages: 256,
     maxInflightBytes: 0,
     maxAppendBytes: Number.MAX_SAFE_INTEGER,

@@ -15,6 +15,7 @@ const goodSettings = {
   checkQuorum: true,
   stepDownOnRemoval: true,
   readOnly: 'safe',
+  pacedLearners: false,
   maxInflightMessages: 1,
   maxInflightBytes: 0,
   maxAppendBytes: 0,

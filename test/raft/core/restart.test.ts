@@ -18,6 +18,7 @@ const settings: RaftConfig = {
   checkQuorum: false,
   stepDownOnRemoval: false,
   readOnly: 'safe',
+  pacedLearners: false,
   maxInflightMessages: 1,
   maxInflightBytes: 0,
   maxAppendBytes: 0,

@@ -114,6 +114,7 @@ export class ScenarioNode {
       checkQuorum: settings.checkQuorum,
       stepDownOnRemoval: settings.stepDownOnRemoval,
       readOnly: settings.readOnly,
+      pacedLearners: false,
       maxInflightMessages: settings.maxInflightMessages,
       maxInflightBytes: 0,
       maxAppendBytes: settings.oneEntryPerAppend ? oneEntry : unlimited,

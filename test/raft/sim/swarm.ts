@@ -123,6 +123,7 @@ export const drawPlan = (root: Chance): Plan => {
       checkQuorum,
       stepDownOnRemoval: chance.happens(0.7),
       readOnly: 'safe',
+      pacedLearners: chance.happens(0.6),
       maxInflightMessages: mostlySmall(chance, [1, 2, 8], [256]),
       maxInflightBytes: chance.pick([0, 0, 200, 2000]),
       maxAppendBytes: chance.pick([0, 100, 500, 1_000_000]),

@@ -1,7 +1,7 @@
-import type { DesiredState, ErrorCode, ModelSource, OwnModel, UserRecord } from '@ollamamax/api';
+import type { DesiredState, ErrorCode, ModelSource, ModelSpec, OwnModel, UserRecord } from '@ollamamax/api';
 
 /** Commands and state of this number and below are understood; the cluster raises its own once all agents do. */
-export const featureLevel = 3;
+export const featureLevel = 4;
 
 /** With it the catalogue has models of people, beside those of the desired state. */
 export const ownModelsLevel = 2;
@@ -9,11 +9,17 @@ export const ownModelsLevel = 2;
 /** With it models have adapters and projectors: an older version does not read a desired state that names them. */
 export const adaptersLevel = 3;
 
+/** With it models have a keep-alive of their own. */
+export const keepAliveLevel = 4;
+
+const levelOfModel = ({ adapters, projector, keepAliveSeconds }: ModelSpec): number => {
+  if (keepAliveSeconds !== undefined) return keepAliveLevel;
+  return adapters !== undefined || projector !== undefined ? adaptersLevel : 1;
+};
+
 /** The feature level that all members must know before they are told of a desired state. */
 export const levelOfDesired = ({ models }: Pick<DesiredState, 'models'>): number =>
-  models.some(({ adapters, projector }) => adapters !== undefined || projector !== undefined)
-    ? adaptersLevel
-    : 1;
+  models.reduce((level, model) => Math.max(level, levelOfModel(model)), 1);
 
 /** One member of the group: one life of one agent's disk. */
 export interface CatalogMember {

@@ -80,49 +80,8 @@ describe('a batch', () => {
   test('never holds more than fits', () => {
     const many = Array.from({ length: 10 }, (_, index) => answering(index));
     expect(sizes([...many, turn(10, 50)], { batchSize: 18 })).toMatchObject({ 0: '1!', 9: '1!', 10: '8' });
-    const { parts } = planBatch([...many, turn(10, 50)], [], { ...limits, batchSize: 10, promptsFirst: 0 });
-    expect(parts).toHaveLength(10);
-  });
-});
-
-describe('more prompts than one batch holds', () => {
-  const others = [answering(8), answering(9)];
-  const plan = (prompts: readonly number[], promptsFirst?: number): ReturnType<typeof planBatch> =>
-    planBatch([...prompts.map((length, at) => turn(at, length)), ...others], [], {
-      ...limits,
-      batchSize: 16,
-      promptsFirst,
-    });
-
-  test('are computed in several before answers go on', () => {
-    // Six wait for two: three times the budget of eight is due.
-    const first = plan([5, 5, 5, 5, 5, 5]);
-    expect(first.parts.map(({ sequence, tokens }) => [sequence, tokens.length])).toEqual([
-      [0, 5],
-      [1, 5],
-      [2, 5],
-      [3, 1],
-    ]);
-    expect(first.promptsFirst).toBe(8);
-    const second = plan([4, 5, 5], first.promptsFirst);
-    expect(second.parts.map(({ sequence, tokens }) => [sequence, tokens.length])).toEqual([
-      [0, 4],
-      [1, 4],
-      [8, 1],
-      [9, 1],
-    ]);
-    expect(second.promptsFirst).toBeUndefined();
-  });
-
-  test('never keep answers waiting twice in a row', () => {
-    const { parts, promptsFirst } = plan([200, 200], 0);
-    expect(parts.map(({ sequence }) => sequence)).toEqual([8, 9]);
-    expect(promptsFirst).toBeUndefined();
-  });
-
-  test('go on when those have left who waited', () => {
-    const { parts } = planBatch([turn(0, 200)], [], { ...limits, promptsFirst: 0 });
-    expect(parts).toMatchObject([{ sequence: 0, wantsNext: false }]);
+    expect(sizes([...many, turn(10, 50)], { batchSize: 12 })).toMatchObject({ 0: '1!', 9: '1!', 10: '2' });
+    expect(sizes([...many, turn(10, 50)], { batchSize: 10 })).not.toHaveProperty('10');
   });
 });
 
@@ -145,6 +104,13 @@ describe('gaps between sequences', () => {
     const turns = [answering(0), answering(8), answering(10)];
     const { fillers } = planBatch(turns, [...wide, idle(9)], { ...limits, ...adjacent });
     expect(fillers).toEqual([idle(9)]);
+  });
+
+  test('are left where what lies there is much longer than what is computed', () => {
+    const turns = [answering(0), answering(2)];
+    const given = { ...limits, ...adjacent, contextSize: 10_000 };
+    expect(planBatch(turns, [idle(1, 200)], given).fillers).toHaveLength(1);
+    expect(planBatch(turns, [idle(1, 300)], given).fillers).toEqual([]);
   });
 
   test('are left where they cannot be closed as a whole', () => {

@@ -13,7 +13,7 @@ export interface Turn {
   readonly admittedAt: number;
 }
 
-/** A sequence that nobody uses. */
+/** A sequence that nobody uses and that can be cut back to what it holds. */
 export interface Bystander {
   readonly sequence: number;
   readonly held: number;
@@ -21,10 +21,8 @@ export interface Bystander {
 
 export interface BatchLimits {
   readonly batchSize: number;
-  /** Tokens of prompts in a batch while somebody answers: they would wait for more. */
+  /** Tokens of prompts in a batch while somebody answers and one prompt is read; the more are read, the more. */
   readonly promptBudget: number;
-  /** As the plan of the batch before said. */
-  readonly promptsFirst: number | undefined;
   readonly contextSize: number;
   readonly needsAdjacent: boolean;
 }
@@ -33,8 +31,6 @@ export interface BatchPlan {
   readonly parts: readonly BatchPart[];
   /** Sequences that only close gaps: what is computed for them is cut off again. */
   readonly fillers: readonly Bystander[];
-  /** Answers have waited, and go on after so many more tokens of prompts; undefined: they have not. */
-  readonly promptsFirst: number | undefined;
 }
 
 /** Any token will do: what it leaves behind is cut off again. */
@@ -42,16 +38,16 @@ const fillingToken = 0;
 
 /**
  * A gap is closed where it is not longer. A token that nobody asked for takes an eighth of what one more pass over the
- * weights takes, measured on two cores with 405 M parameters in Q8_0; on GPUs and on more cores it takes less.
+ * weights takes, measured on two cores with 405 M parameters in Q8_0 and short texts; on GPUs and on more cores it
+ * takes less.
  */
 const longestClosedGap = 6;
-
-/** Times the budget for prompts at most, when many wait for their first token. */
-const mostPatience = 12;
+/** Attention is computed for a multiple of so many tokens of each sequence of a pass, as many as the longest holds. */
+const attentionBlock = 256;
 
 /** The more wait for their first token, the longer those who answer may wait for their next one. */
 const patience = (reading: number, answering: number): number =>
-  Math.min(mostPatience, Math.max(1, reading / Math.max(1, answering), 1 + (reading - 1) / 4));
+  Math.max(1, reading / Math.max(1, answering), 1 + (reading - 1) / 4);
 
 /**
  * Puts a batch together: the next token of everybody who answers, and as much of the prompts as the budget allows, the
@@ -60,19 +56,13 @@ const patience = (reading: number, answering: number): number =>
 export const planBatch = (
   turns: readonly Turn[],
   bystanders: readonly Bystander[],
-  { batchSize, promptBudget, promptsFirst, contextSize, needsAdjacent }: BatchLimits,
+  { batchSize, promptBudget, contextSize, needsAdjacent }: BatchLimits,
 ): BatchPlan => {
   const answering = turns.filter(({ isAnswering }) => isAnswering);
   const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
-  const announced = promptsFirst === 0 && answering.length === 0 ? undefined : promptsFirst;
-  const due = Math.min(
-    announced ?? promptsDue(reading.length, answering.length, promptBudget, batchSize),
-    reading.reduce((sum, { pending }) => sum + pending.length, 0),
-  );
-  // Together they take no less time than one after the other, so that nothing is lost when answers wait for all of it.
-  const isPromptsOnly = due > batchSize - answering.length;
-  let left = Math.min(due, batchSize);
-  const parts = (isPromptsOnly ? [] : answering).map(({ sequence, held, pending }): BatchPart => ({
+  const due = Math.floor(promptBudget * patience(reading.length, answering.length));
+  let left = answering.length > 0 ? Math.min(due, batchSize - answering.length) : batchSize;
+  const parts = answering.map(({ sequence, held, pending }): BatchPart => ({
     sequence,
     position: held,
     tokens: pending,
@@ -89,17 +79,7 @@ export const planBatch = (
   const fillers = needsAdjacent ? fillersFor(parts, bystanders, contextSize, batchSize - size) : [];
   for (const { sequence, held } of fillers)
     parts.push({ sequence, position: held, tokens: [fillingToken], wantsNext: false });
-  return {
-    parts: parts.sort((a, b) => a.sequence - b.sequence),
-    fillers,
-    promptsFirst: isPromptsOnly ? due - Math.min(due, batchSize) : undefined,
-  };
-};
-
-/** Tokens of prompts that are computed before answers go on. */
-const promptsDue = (reading: number, answering: number, promptBudget: number, batchSize: number): number => {
-  const most = Math.floor(promptBudget * patience(reading, answering));
-  return answering === 0 ? Math.max(most, batchSize) : most;
+  return { parts: parts.sort((a, b) => a.sequence - b.sequence), fillers };
 };
 
 /** A gap is closed as a whole or not at all. */
@@ -109,7 +89,10 @@ const fillersFor = (
   contextSize: number,
   room: number,
 ): readonly Bystander[] => {
-  const usable = bystanders.filter(({ held }) => held < contextSize);
+  const longest = Math.max(...parts.map(({ position, tokens }) => position + tokens.length));
+  // One that holds more would make all of them attend over as much.
+  const blocks = Math.ceil(longest / attentionBlock) * attentionBlock;
+  const usable = bystanders.filter(({ held }) => held < Math.min(contextSize, blocks));
   const fillers: Bystander[] = [];
   for (const [index, { sequence }] of parts.entries()) {
     const before = parts[index - 1]?.sequence ?? sequence - 1;

@@ -82,6 +82,10 @@ export class LettersBackend implements StepBackend {
     });
   }
 
+  canCut(_sequence: number): boolean {
+    return this.#options.canCut !== false;
+  }
+
   truncate(sequence: number, length: number): number {
     this.#mayChange();
     const kept = length > 0 && this.#options.canCut === false ? 0 : length;

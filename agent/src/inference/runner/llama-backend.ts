@@ -65,6 +65,8 @@ export interface LlamaBackendOptions {
 
 interface LlamaSampler {
   readonly native: RawSampler;
+  /** Forbidding tokens may take as long as a small step, and is done beside that of others. */
+  readonly hasGrammar: boolean;
   /** How many of the likeliest tokens are told beside the chosen one; undefined: not even its own likelihood. */
   readonly topLogprobs: number | undefined;
 }
@@ -152,7 +154,7 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
           }),
     });
     const sampler: TokenSampler = { dispose: () => native.dispose() };
-    samplers.set(sampler, { native, topLogprobs });
+    samplers.set(sampler, { native, hasGrammar: grammar !== undefined, topLogprobs });
     return sampler;
   };
 
@@ -181,9 +183,12 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       : { ...found, logprobs: await logprobsOf(at, found.token, topLogprobs) };
   };
 
-  /** Computes what has been added, and chooses tokens; those without likelihoods beside them at once, if possible. */
+  /** Computes what has been added, and chooses tokens: at once where that is possible and soon done. */
   const compute = async (wanted: readonly Wanted[]): Promise<ReadonlyMap<number, Choice>> => {
-    const atOnce = own === undefined ? [] : wanted.filter(({ by }) => by.topLogprobs === undefined);
+    const constrained = wanted.filter(({ by }) => by.hasGrammar).length;
+    const isForOwnThread = ({ by }: Wanted): boolean =>
+      by.topLogprobs !== undefined || (by.hasGrammar && constrained > 1);
+    const atOnce = own === undefined ? [] : wanted.filter((one) => !isForOwnThread(one));
     const chosen = new Map<number, Choice>();
     if (own === undefined || atOnce.length === 0) await raw.decodeBatch();
     else {
@@ -210,12 +215,15 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
     return chosen;
   };
 
+  /** Whether the kind of memory allows it, as far as was tried: some models keep one state for all they have read. */
+  let cuts = true;
+  // A state whose beginning is gone (a sliding window) cannot be cut back: what the window needs is not there.
+  const canCut = (sequence: number): boolean => cuts && raw.getSequenceKvCacheMinPosition(sequence) <= 0;
+
   const truncate = (sequence: number, length: number): number => {
-    // A state whose beginning is gone (a sliding window) cannot be cut back: what the window needs is not there.
-    const isCut =
-      length > 0 &&
-      raw.getSequenceKvCacheMinPosition(sequence) <= 0 &&
-      raw.removeTokenCellsFromSequence(sequence, length, -1);
+    const isTried = length > 0 && canCut(sequence);
+    const isCut = isTried && raw.removeTokenCellsFromSequence(sequence, length, -1);
+    if (isTried && !isCut) cuts = false;
     if (!isCut) raw.disposeSequence(sequence);
     return isCut ? length : 0;
   };
@@ -240,6 +248,7 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       const chosen = await compute(wanted);
       return parts.map((_part, index) => chosen.get(index));
     },
+    canCut,
     truncate,
     cutOut: (sequence, from, count) => {
       if (!options.canShift) return false;

@@ -134,7 +134,7 @@ const openLlama = async (
   logger: (level: LlamaLogLevel, message: string) => void,
 ): Promise<Opened> => {
   const options = {
-    maxThreads: Math.max(spec.threads, spec.embeddingThreads),
+    maxThreads: Math.max(spec.threads, spec.batchThreads),
     logLevel: LlamaLogLevel.warn,
     logger,
   };
@@ -194,7 +194,7 @@ const describe = async (loaded: Loaded): Promise<LoadedModel> => {
     embed: createEmbedder({
       model,
       contextSize,
-      threads: spec.embeddingThreads,
+      threads: spec.batchThreads,
       isOwnBuild,
       contextOptions: loraOptions(spec),
     }),
@@ -288,7 +288,7 @@ const evaluateOptions = (
 const createRanker = (
   model: LlamaModel,
   contextSize: number,
-  { adapters, threads }: LoadSpec,
+  { adapters, batchThreads: threads }: LoadSpec,
 ): LoadedModel['rank'] => {
   let ranking: Promise<LlamaRankingContext> | undefined;
   return async (query, document) => {

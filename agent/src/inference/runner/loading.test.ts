@@ -26,7 +26,7 @@ test('a runner tells how much of the model has been loaded, up to all of it', as
     contextSize: 256,
     parallel: 1,
     threads: 1,
-    embeddingThreads: 1,
+    batchThreads: 1,
     gpu: false,
     vision: undefined,
   } as const;

@@ -79,7 +79,7 @@ export interface NativeContextMethods<Sampler> {
   /**
    * Decodes the batch and chooses tokens on the same thread: one way to it and back for all.
    * @param batchIndexes as `addToBatch` gave them
-   * @param samplers one for each; each once
+   * @param samplers one for each, not to be changed or disposed of before it is done
    * @returns the tokens, -1 where none could be chosen, and by their place what failed for one of them alone
    */
   decodeBatchAndSample(

@@ -177,6 +177,11 @@ class Bench {
       expectThat(isSame, 'tokens chosen with a batch are those chosen after it');
       const failed = Object.keys(errors).join();
       expectThat(failed === '2' && tokens[2] === -1, 'a sampler that fails fails alone');
+      const refused = await tryTo(() => context.decodeBatchAndSample(indexes, samplers.slice(0, 1)));
+      expectThat(
+        (refused as Error | undefined)?.name === 'TypeError',
+        'fewer samplers than indexes are refused',
+      );
     } finally {
       for (const sampler of samplers.slice(0, 2)) sampler.dispose();
     }
@@ -262,6 +267,16 @@ class Bench {
     return indexes as [number, ...number[]];
   }
 }
+
+/** @returns what it fails with */
+const tryTo = async (work: () => Promise<unknown>): Promise<unknown> => {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+};
 
 function expectThat(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`our own build of the native addon fails its self-test: expected that ${what}`);

@@ -1,7 +1,7 @@
-/** How long those who answer may wait for a step that also computes prompts, in milliseconds. */
+/** How long those who answer may wait for a step that also computes one prompt, in milliseconds. */
 const stepTargetMs = 250;
 /** Of a step that computes a prompt, at least so much is for that. */
-const leastShare = 1 / 4;
+const leastShare = 1 / 2;
 const leastTokens = 32;
 /** Before anything was measured. */
 const firstGuess = 128;
@@ -15,7 +15,7 @@ export class PromptPace {
   readonly #most: number;
   #tokensPerMs: number | undefined;
   /** What a step takes that computes answers only. */
-  #answersMs = 0;
+  #answersMs: number | undefined;
 
   /** @param most tokens of a batch */
   constructor(most: number) {
@@ -23,7 +23,7 @@ export class PromptPace {
   }
 
   get budget(): number {
-    const forPrompts = Math.max(stepTargetMs - this.#answersMs, stepTargetMs * leastShare);
+    const forPrompts = Math.max(stepTargetMs - (this.#answersMs ?? 0), stepTargetMs * leastShare);
     const wanted = this.#tokensPerMs === undefined ? firstGuess : this.#tokensPerMs * forPrompts;
     return Math.min(this.#most, Math.floor(Math.max(leastTokens, wanted)));
   }
@@ -40,12 +40,14 @@ export class PromptPace {
    */
   measured(promptTokens: number, answers: number, ms: number): void {
     if (ms <= 0) return;
-    if (promptTokens === 0) this.#answersMs = this.#answersMs * (1 - weight) + ms * weight;
+    if (promptTokens === 0) this.#answersMs = mean(this.#answersMs, ms, weight);
     if (promptTokens < leastTokens) return;
-    const forAnswers = answers === 0 ? 0 : this.#answersMs;
+    const forAnswers = answers === 0 ? 0 : (this.#answersMs ?? 0);
     const rate = promptTokens / Math.max(ms - forAnswers, ms * leastShare);
-    const before = this.#tokensPerMs;
-    this.#tokensPerMs =
-      before === undefined || rate > before ? rate : before * (1 - weightOfSlower) + rate * weightOfSlower;
+    const isFaster = rate > (this.#tokensPerMs ?? 0);
+    this.#tokensPerMs = mean(this.#tokensPerMs, rate, isFaster ? weight : weightOfSlower);
   }
 }
+
+const mean = (before: number | undefined, now: number, weightOfNow: number): number =>
+  before === undefined ? now : before * (1 - weightOfNow) + now * weightOfNow;

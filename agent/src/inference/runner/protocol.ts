@@ -31,10 +31,10 @@ export interface LoadSpec {
   readonly contextSize: number;
   /** Requests worked on at a time. */
   readonly parallel: number;
-  /** CPU threads of a step of answers, of which a very small model has no use for more than one. */
+  /** CPU threads of a step, of which a very small model has no use for more than one. */
   readonly threads: number;
-  /** Of batches of embeddings, which are long enough for all there are. */
-  readonly embeddingThreads: number;
+  /** Of batches that are long whatever the model: for embeddings and ranks. */
+  readonly batchThreads: number;
   readonly gpu: GpuChoice;
   /** Blocks on GPUs, one more than the model has: its output too; undefined: as node-llama-cpp finds best. */
   readonly gpuLayers?: number;

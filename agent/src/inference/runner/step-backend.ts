@@ -48,6 +48,8 @@ export interface StepBackend {
     parts: readonly BatchPart[],
     samplerOf: (sequence: number) => TokenSampler,
   ): Promise<readonly (Choice | undefined)[]>;
+  /** Whether what a sequence holds can be cut back, so that only its last tokens are lost. */
+  canCut(sequence: number): boolean;
   /**
    * Keeps the first `length` tokens.
    * @returns how many are kept: none where the model's state cannot be cut there

@@ -172,44 +172,66 @@ describe('a full context', () => {
 });
 
 describe('a request that is being prepared', () => {
-  const sizes = { contextSize: 1000, batchSize: 512 };
-  /** A prompt of so many letters. */
-  const long = (name: string): string => `${name.repeat(300)}?`;
-  const delayed = async (): Promise<void> => {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  };
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   test('is waited for, where nobody is in the middle of an answer', async () => {
-    let isSlow = true;
-    const backend = new LettersBackend({
-      next: says('yes'),
-      ...sizes,
-      onDecode: () => (isSlow ? delayed() : undefined),
-    });
-    const scheduler = new StepScheduler(backend, undefined, 60_000);
-    // Where a prompt takes no time nobody is waited for: the scheduler learns that it takes long here.
-    await ask(scheduler, long('a'), { take: () => false }).outcome;
-    isSlow = false;
-    const before = backend.steps.length;
+    const backend = new LettersBackend({ next: says('yes') });
+    const scheduler = new StepScheduler(backend, undefined, () => 600_000);
     const come = scheduler.expect();
-    const first = ask(scheduler, long('b'));
-    await new Promise((resolve) => setImmediate(resolve));
+    const first = ask(scheduler, 'b?');
+    await turn();
+    expect(backend.steps).toHaveLength(0);
     const second = ask(scheduler, 'c?');
     come();
-    come();
     await Promise.all([first.outcome, second.outcome]);
-    expect(backend.steps[before]).toHaveLength(2);
+    expect(backend.steps[0]).toHaveLength(2);
+  });
+
+  test('is not waited for by those who answer, nor where there is no place for it', async () => {
+    const endless = { sequences: 2, contextSize: 1_000_000, next: () => 120 };
+    const { backend, scheduler } = startedWith(endless);
+    const [first, second] = [ask(scheduler, 'a?'), ask(scheduler, 'b?')];
+    await untilTrue(() => first.text().length > 3);
+    scheduler.expect();
+    const before = backend.steps.length;
+    await untilTrue(() => backend.steps.length > before + 3);
+    for (const { abort } of [first, second]) abort.abort(new Error('left'));
+    await Promise.allSettled([first.outcome, second.outcome]);
+    const full = new LettersBackend({ next: says('yes'), sequences: 1 });
+    const patient = new StepScheduler(full, undefined, () => 600_000);
+    patient.expect();
+    expect(await ask(patient, 'a?').outcome).toMatchObject({ end: 'ended' });
   });
 
   test('that never comes delays others for a moment only', async () => {
-    const { backend, scheduler } = startedWith({ next: says('yes'), ...sizes, onDecode: delayed });
-    await ask(scheduler, long('a'), { take: () => false }).outcome;
+    const backend = new LettersBackend({ next: says('yes') });
+    let waits = 0;
+    const scheduler = new StepScheduler(backend, undefined, () => {
+      waits += 1;
+      return 20;
+    });
     scheduler.expect();
-    const asked = ask(scheduler, long('b'));
+    const asked = ask(scheduler, 'b?');
+    await turn();
+    expect(backend.steps).toHaveLength(0);
     await asked.outcome;
     expect(asked.text()).toBe('yes');
-    expect(backend.samplers).toEqual({ made: 2, disposed: 2 });
+    await ask(scheduler, 'c?').outcome;
+    expect(waits).toBe(1);
   });
+});
+
+test('what fills a gap is nobody whose state it would cost', async () => {
+  for (const canCut of [true, false]) {
+    const { backend, scheduler } = startedWith({ next: says('yes'), needsAdjacent: true, canCut });
+    await Promise.all(['a?', 'b?', 'c?'].map((prompt) => ask(scheduler, prompt).outcome));
+    const between = backend.held[1]?.length;
+    // The first and the third go on where they were.
+    const more = ['a?yes?', 'c?yes?'].map((prompt) => ask(scheduler, prompt));
+    await Promise.all(more.map(({ outcome }) => outcome));
+    expect(backend.held[1]).toHaveLength(between ?? -1);
+    expect(backend.steps.some((parts) => parts.length === 3 && parts[1]?.wantsNext === false)).toBe(canCut);
+  }
 });
 
 describe('failures', () => {

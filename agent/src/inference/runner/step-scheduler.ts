@@ -1,5 +1,6 @@
 import { planBatch, type Turn } from './batch-plan.ts';
 import { HeldSequences } from './held-sequences.ts';
+import { Newcomers } from './newcomers.ts';
 import { PromptPace } from './prompt-pace.ts';
 import { RunStarts, type Starter, type StartPlan } from './run-starts.ts';
 import type { SpilledStates } from './spilled-states.ts';
@@ -73,13 +74,9 @@ interface Waiting {
   fetched: KeptState | undefined;
 }
 
-/** A step waits so long for requests that are being prepared: this part of what it will take, and no longer. */
-const gatherShare = 1 / 3;
-const longestGatherMs = 50;
-
 /**
- * Runs requests over the sequences of one context in steps: each step computes one batch for everybody who has
- * something to compute, then chooses the next token of each at once. Requests come and go between steps, a finished
+ * Runs requests over the sequences of one context in steps: each step computes one batch, with the next token of
+ * everybody who answers and a piece of the prompts, and chooses what follows. Requests come and go between steps, a finished
  * one leaves its state for the next that begins alike, and a prompt is computed in pieces that keep running answers
  * from stalling.
  */
@@ -89,22 +86,18 @@ export class StepScheduler implements TokenScheduler {
   readonly #starts: RunStarts<Run>;
   readonly #waiting: Waiting[] = [];
   readonly #pace: PromptPace;
-  #promptsFirst: number | undefined;
-  /** Requests that are being prepared, and until when a step waits for them. */
-  #expected = 0;
-  readonly #gatherMs: number;
-  #gatherUntil: number | undefined;
+  readonly #newcomers: Newcomers;
   #isLooping = false;
   #isWoken = false;
   #wake: (() => void) | undefined;
 
   /**
    * @param spilled where states go whose sequence another request needs; undefined: they are lost
-   * @param gatherMs for so long at most a step waits for requests that are being prepared
+   * @param waitMs how long a step of so many milliseconds may wait for requests that are being prepared
    */
-  constructor(backend: StepBackend, spilled?: SpilledStates, gatherMs = longestGatherMs) {
+  constructor(backend: StepBackend, spilled?: SpilledStates, waitMs?: (stepMs: number) => number) {
     this.#backend = backend;
-    this.#gatherMs = gatherMs;
+    this.#newcomers = new Newcomers(() => this.wake(), waitMs);
     this.#pace = new PromptPace(backend.batchSize);
     this.#held = new HeldSequences(backend);
     this.#starts = new RunStarts(this.#held, spilled);
@@ -137,14 +130,7 @@ export class StepScheduler implements TokenScheduler {
   }
 
   expect(): () => void {
-    this.#expected += 1;
-    let hasCome = false;
-    return () => {
-      if (hasCome) return;
-      hasCome = true;
-      this.#expected -= 1;
-      if (this.#expected === 0) this.wake();
-    };
+    return this.#newcomers.expect();
   }
 
   wake(): void {
@@ -160,7 +146,7 @@ export class StepScheduler implements TokenScheduler {
       try {
         this.#leave();
         await this.#admit();
-        if (await this.#gathered()) continue;
+        if (await this.#hasWaited()) continue;
         await this.#step();
       } catch (error) {
         this.#fail(error instanceof Error ? error : new Error(String(error)));
@@ -241,23 +227,21 @@ export class StepScheduler implements TokenScheduler {
   }
 
   /** Waits for requests that are about to come. @returns whether something may have changed meanwhile */
-  async #gathered(): Promise<boolean> {
+  async #hasWaited(): Promise<boolean> {
     const users = this.#held.users();
-    if (this.#expected === 0 || users.length === 0 || users.some(({ isAnswering }) => isAnswering))
-      return false;
-    const tokens = users.reduce((sum, { pending }) => sum + pending.length, 0);
-    const worthMs = Math.min(this.#gatherMs, tokens * (this.#pace.tokenMs ?? 0) * gatherShare);
-    this.#gatherUntil ??= performance.now() + worthMs;
-    const left = this.#gatherUntil - performance.now();
-    if (left < 1) return false;
-    const timer = setTimeout(() => this.wake(), left);
+    const delaysOthers = users.some(({ isAnswering }) => isAnswering);
+    if (users.length === 0 || delaysOthers || this.#held.idle().length === 0) return false;
+    const pending = users.reduce((sum, run) => sum + run.pending.length, 0);
+    const stepMs = Math.min(pending, this.#backend.batchSize) * (this.#pace.tokenMs ?? 0);
+    const waitMs = this.#newcomers.wait(stepMs);
+    if (waitMs < 1) return false;
+    const timer = setTimeout(() => this.wake(), waitMs);
     await this.#untilWoken();
     clearTimeout(timer);
     return true;
   }
 
   async #step(): Promise<void> {
-    this.#gatherUntil = undefined;
     for (const run of this.#held.users()) this.#makeRoom(run);
     const running = this.#held.users();
     const ready = running.filter(({ task }) => task.isReady());
@@ -272,16 +256,17 @@ export class StepScheduler implements TokenScheduler {
       isAnswering,
       admittedAt,
     }));
-    // Not those that pause: where a state cannot be cut, what fills a gap costs all that is held.
-    const { parts, fillers, promptsFirst } = planBatch(turns, this.#held.idle(), {
+    // Where a state cannot be cut, what fills a gap would cost all that is held.
+    const bystanders = this.#held
+      .idle()
+      .filter(({ sequence, held }) => held === 0 || this.#backend.canCut(sequence));
+    const { parts, fillers } = planBatch(turns, bystanders, {
       batchSize: this.#backend.batchSize,
       promptBudget: this.#pace.budget,
-      promptsFirst: this.#promptsFirst,
       contextSize: this.#backend.contextSize,
       needsAdjacent: this.#backend.needsAdjacent,
     });
     const begin = performance.now();
-    this.#promptsFirst = promptsFirst;
     const samplers = new Map(ready.map(({ sequence, sampler }) => [sequence, sampler]));
     let chosen: readonly (Choice | undefined)[];
     try {

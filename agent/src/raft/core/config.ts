@@ -24,6 +24,11 @@ export interface RaftConfig {
    * make it read what is no longer true. It needs `checkQuorum`.
    */
   readonly readOnly: 'safe' | 'lease';
+  /**
+   * Learners get entries once those are committed, and at most one append per tick while they keep up; they count for
+   * no quorum, so that only what they know is older, by a tick at most. Otherwise they get what voters get.
+   */
+  readonly pacedLearners: boolean;
   /** Appends on their way to one follower. */
   readonly maxInflightMessages: number;
   /** Bytes of entries on their way to one follower; 0 for no bound. */

@@ -1,5 +1,5 @@
 import { assertSafe } from './assert.ts';
-import { appendProposals, broadcastAppend } from './replication.ts';
+import { appendProposals, broadcastEntries } from './replication.ts';
 import type { RaftState } from './state.ts';
 import { nobody, type NodeId } from './types.ts';
 
@@ -15,7 +15,7 @@ const becomeLeader = (state: RaftState): void => {
   state.becomeLeader();
   // Without an entry of its own term it could commit nothing, and would not know what is committed.
   appendProposals(state, [{ type: 'normal', data: new Uint8Array() }]);
-  broadcastAppend(state);
+  broadcastEntries(state);
 };
 
 const askForVotes = (state: RaftState, kind: Campaign): void => {

@@ -3,13 +3,15 @@ import { ConfigCodecError, decodeConfigChange } from './config-change/codec.ts';
 import type { Message } from './message.ts';
 import {
   appendProposals,
-  broadcastAppend,
+  broadcastEntries,
   broadcastHeartbeat,
   commitAndTell,
   leaveJointByItself,
   readIndex,
   releaseReads,
   sendAppend,
+  sendGathered,
+  waitsForTick,
 } from './replication.ts';
 import type { RaftState } from './state.ts';
 import type { Progress } from './tracker/progress.ts';
@@ -64,7 +66,7 @@ export const propose = (state: RaftState, proposals: readonly Proposal[]): Refus
   const next = state.log.lastIndex() + 1;
   if (!appendProposals(state, proposals)) return 'tooMuchUncommitted';
   if (change !== undefined) state.pendingConfigIndex = next + config;
-  broadcastAppend(state);
+  broadcastEntries(state);
   return undefined;
 };
 
@@ -92,9 +94,11 @@ const acceptedAppend = (state: RaftState, progress: Progress, answer: Message): 
       progress.becomeReplicate();
     }
   } else progress.inflights.freeUpTo(answer.index);
-  if (!commitAndTell(state) && answer.from !== state.id && progress.canBumpCommit(log.committed))
-    sendAppend(state, answer.from);
-  if (answer.from !== state.id) while (sendAppend(state, answer.from, false));
+  const isTold = commitAndTell(state);
+  if (answer.from !== state.id && !waitsForTick(state, progress)) {
+    if (!isTold && progress.canBumpCommit(log.committed)) sendAppend(state, answer.from);
+    while (sendAppend(state, answer.from, false));
+  }
   if (answer.from === state.transferee && progress.match === log.lastIndex())
     state.send('timeoutNow', answer.from);
 };
@@ -102,7 +106,8 @@ const acceptedAppend = (state: RaftState, progress: Progress, answer: Message): 
 const heartbeatAnswered = (state: RaftState, progress: Progress, answer: Message): void => {
   progress.recentActive = true;
   progress.appendsPaused = false;
-  if (progress.match < state.log.lastIndex() || progress.state === 'probe') sendAppend(state, answer.from);
+  const lacks = progress.match < state.log.lastIndex() || progress.state === 'probe';
+  if (lacks && !waitsForTick(state, progress)) sendAppend(state, answer.from);
   if (state.settings.readOnly === 'lease' || answer.context === 0) return;
   state.reads.acknowledge(answer.from, answer.context);
   releaseReads(state);
@@ -163,6 +168,8 @@ export const reportSnapshot = (state: RaftState, id: NodeId, delivered: boolean)
 
 export const tickLeader = (state: RaftState): void => {
   const { electionTicks, heartbeatTicks, checkQuorum } = state.settings;
+  state.leaderTicks += 1;
+  sendGathered(state);
   state.heartbeatElapsed += 1;
   state.electionElapsed += 1;
   if (state.electionElapsed >= electionTicks) {

@@ -44,12 +44,40 @@ export const sendAppend = (state: RaftState, to: NodeId, evenEmpty = true): bool
     entries.reduce((sum, entry) => sum + entrySize(entry), 0),
   );
   progress.sentCommit = Math.max(progress.sentCommit, log.committed);
+  progress.sentInTick = state.leaderTicks;
   return true;
 };
 
-/** Sends to all other members. */
-export const broadcastAppend = (state: RaftState): void => {
-  for (const id of state.tracker.progress.keys()) if (id !== state.id) sendAppend(state, id);
+/** A learner that lacks more entries is not made to wait: it is catching up. */
+const mostGathered = 64;
+
+const isPaced = ({ settings }: RaftState, progress: Progress): boolean =>
+  settings.pacedLearners && progress.learner && progress.state === 'replicate';
+
+/** Whether what there is for a member waits for the next tick, to leave in one append with what comes until then. */
+export const waitsForTick = (state: RaftState, progress: Progress): boolean =>
+  isPaced(state, progress) &&
+  progress.sentInTick === state.leaderTicks &&
+  state.log.lastIndex() - progress.next < mostGathered;
+
+/** Tells all other members of new entries; paced learners hear of them once they are committed. */
+export const broadcastEntries = (state: RaftState): void => {
+  for (const [id, progress] of state.tracker.progress)
+    if (id !== state.id && !isPaced(state, progress)) sendAppend(state, id);
+};
+
+/** Tells all other members what is committed. */
+const broadcastCommit = (state: RaftState): void => {
+  for (const [id, progress] of state.tracker.progress)
+    if (id !== state.id && !waitsForTick(state, progress)) sendAppend(state, id);
+};
+
+/** What has been gathered for learners leaves. */
+export const sendGathered = (state: RaftState): void => {
+  const { log } = state;
+  for (const [id, progress] of state.tracker.progress)
+    if (id !== state.id && isPaced(state, progress))
+      sendAppend(state, id, progress.canBumpCommit(log.committed));
 };
 
 export const broadcastHeartbeat = (state: RaftState): void => {
@@ -103,8 +131,15 @@ const maybeCommit = (state: RaftState): boolean =>
 const committedInTerm = ({ log, term }: RaftState): boolean => log.term(log.committed) === term;
 
 const answerRead = (state: RaftState, from: NodeId, token: number, index: Index): void => {
-  if (from === state.id) state.readStates.push({ token, index });
-  else state.send('readIndexResp', from, { index, context: token });
+  if (from === state.id) {
+    state.readStates.push({ token, index });
+    return;
+  }
+  // Whoever is asked to wait for an entry must not have to wait for a tick before that.
+  const progress = state.tracker.progress.get(from);
+  if (progress !== undefined && isPaced(state, progress) && progress.sentCommit < index)
+    sendAppend(state, from);
+  state.send('readIndexResp', from, { index, context: token });
 };
 
 /** Answers the reads that a quorum has confirmed. */
@@ -148,7 +183,7 @@ const releaseEarlyReads = (state: RaftState): void => {
 export const commitAndTell = (state: RaftState): boolean => {
   if (!maybeCommit(state)) return false;
   releaseEarlyReads(state);
-  broadcastAppend(state);
+  broadcastCommit(state);
   return true;
 };
 
@@ -161,5 +196,5 @@ export const leaveJointByItself = (state: RaftState): void => {
   const change = { transition: 'auto', changes: [], context: new Uint8Array() } as const;
   appendProposals(state, [{ type: 'config', data: encodeConfigChange(change) }]);
   state.pendingConfigIndex = state.log.lastIndex();
-  broadcastAppend(state);
+  broadcastEntries(state);
 };

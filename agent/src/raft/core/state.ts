@@ -37,6 +37,8 @@ export class RaftState {
   role: Role = 'follower';
 
   /** Ticks since an election could last have been due, or since a leader last checked its quorum. */
+  /** Ticks of this member as a leader, over all its terms. */
+  leaderTicks = 0;
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTimeout = 0;

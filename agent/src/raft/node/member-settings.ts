@@ -26,6 +26,7 @@ export const defaultMemberSettings: MemberSettings = {
     checkQuorum: true,
     stepDownOnRemoval: true,
     readOnly: 'safe',
+    pacedLearners: true,
     maxInflightMessages: 256,
     maxInflightBytes: 8 * 1024 * 1024,
     maxAppendBytes: 1024 * 1024,

@@ -62,7 +62,7 @@ export const replication: readonly Mutant[] = [
     name: 'lag-not-noticed',
     pitfall: 32,
     file: 'core/leader.ts',
-    find: "if (progress.match < state.log.lastIndex() || progress.state === 'probe') sendAppend(state, answer.from);",
+    find: 'if (lacks && !waitsForTick(state, progress)) sendAppend(state, answer.from);',
     replace: '',
     why: 'a follower that lacks the last entries is never sent them again',
   },

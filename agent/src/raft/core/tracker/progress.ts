@@ -22,6 +22,8 @@ export class Progress {
   appendsPaused = false;
   /** The highest commit index that is on its way to it. */
   sentCommit: Index = 0;
+  /** In which tick of the leader the last append left. */
+  sentInTick = -1;
   learner: boolean;
   readonly inflights: Inflights;
 
