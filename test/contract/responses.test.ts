@@ -151,7 +151,8 @@ describe('streams', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toContain(route.streams);
     const all = items(route, answer.text);
-    expect(all.length).toBeGreaterThan(2);
+    // A short answer may come in one piece, with its end behind it: what nobody has read yet is put together.
+    expect(all.length).toBeGreaterThan(1);
     const schema = route.streamItem;
     expect(schema).toBeDefined();
     if (schema === undefined) return;
