@@ -54,8 +54,8 @@ export const replication: readonly Mutant[] = [
     name: 'full-window-never-probed',
     pitfall: 32,
     file: 'core/leader.ts',
-    find: '  progress.appendsPaused = false;\n  if (progress.match',
-    replace: '  if (progress.match',
+    find: '  progress.appendsPaused = false;\n  const lacks',
+    replace: '  const lacks',
     why: 'when all appends of a full window are lost, nothing ever comes back',
   },
   {
