@@ -1,31 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CatalogOperation, ModelSpec } from '@ollamamax/api';
-import { CatalogMachine } from '../catalog-machine.ts';
+import type { ModelSpec } from '@ollamamax/api';
 import { checkDesiredState } from '../desired-state-check.ts';
 import { adaptersLevel, levelOfDesired } from './catalog-state.ts';
-import { encodeCommand } from './encode-command.ts';
+import { desired, newCatalog, plain } from './levels.fixture.ts';
 
-const plain: ModelSpec = { name: 'plain', source: { file: '/m.gguf' } };
 const adapted: ModelSpec = { ...plain, name: 'adapted', adapters: [{ source: { file: '/a.gguf' } }] };
-
-const desired = (revision: number, ...models: ModelSpec[]) => ({ revision, models, settings: {} });
 
 describe('a desired state with adapters', () => {
   test('is refused until the group has the feature level of them; others are not', () => {
-    const machine = new CatalogMachine();
-    let index = 0;
-    const run = (operation: CatalogOperation): unknown =>
-      machine.apply((index += 1), encodeCommand({ format: 1, operation }));
-    const declare = (revision: number, ...models: ModelSpec[]): CatalogOperation => ({
-      op: 'setDesired',
-      origin: 'pushed',
-      state: desired(revision, ...models),
-    });
-    expect(run(declare(1, plain))).toMatchObject({ ok: true });
-    expect(run(declare(2, plain, adapted))).toMatchObject({ ok: false, code: 'agents_outdated' });
+    const { machine, run, declare } = newCatalog();
+    expect(declare(1, plain)).toMatchObject({ ok: true });
+    expect(declare(2, plain, adapted)).toMatchObject({ ok: false, code: 'agents_outdated' });
     expect(machine.state.desired.models).toMatchObject([plain]);
     run({ op: 'raiseFeatureLevel', to: adaptersLevel });
-    expect(run(declare(2, plain, adapted))).toMatchObject({ ok: true });
+    expect(declare(2, plain, adapted)).toMatchObject({ ok: true });
     expect(machine.state.desired.models).toMatchObject([plain, adapted]);
   });
 

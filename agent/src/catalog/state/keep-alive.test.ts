@@ -1,33 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
-import type { CatalogOperation, DesiredState, ModelSpec } from '@ollamamax/api';
-import { CatalogMachine } from '../catalog-machine.ts';
+import type { DesiredState, ModelSpec } from '@ollamamax/api';
 import { checkDesiredState } from '../desired-state-check.ts';
 import { adaptersLevel, keepAliveLevel, levelOfDesired } from './catalog-state.ts';
-import { encodeCommand } from './encode-command.ts';
+import { desired, newCatalog, plain } from './levels.fixture.ts';
 
-const plain: ModelSpec = { name: 'plain', source: { file: '/m.gguf' } };
 const kept: ModelSpec = { ...plain, name: 'kept', keepAliveSeconds: -1 };
 const seeing: ModelSpec = { ...plain, name: 'seeing', projector: { source: { file: '/p.gguf' } } };
 
-const desired = (revision: number, ...models: ModelSpec[]) => ({ revision, models, settings: {} });
-
 describe('a desired state with the keep-alive of a model', () => {
   test('is refused until the group has the feature level of it; others are not', () => {
-    const machine = new CatalogMachine();
-    let index = 0;
-    const run = (operation: CatalogOperation): unknown =>
-      machine.apply((index += 1), encodeCommand({ format: 1, operation }));
-    const declare = (revision: number, ...models: ModelSpec[]): CatalogOperation => ({
-      op: 'setDesired',
-      origin: 'pushed',
-      state: desired(revision, ...models),
-    });
+    const { machine, run, declare } = newCatalog();
     run({ op: 'raiseFeatureLevel', to: adaptersLevel });
-    expect(run(declare(1, plain, seeing))).toMatchObject({ ok: true });
-    expect(run(declare(2, plain, kept))).toMatchObject({ ok: false, code: 'agents_outdated' });
+    expect(declare(1, plain, seeing)).toMatchObject({ ok: true });
+    expect(declare(2, plain, kept)).toMatchObject({ ok: false, code: 'agents_outdated' });
     expect(machine.state.desired.models).toMatchObject([plain, seeing]);
     run({ op: 'raiseFeatureLevel', to: keepAliveLevel });
-    expect(run(declare(2, plain, kept))).toMatchObject({ ok: true });
+    expect(declare(2, plain, kept)).toMatchObject({ ok: true });
     expect(machine.state.desired.models).toMatchObject([plain, kept]);
   });
 

@@ -76,9 +76,9 @@ interface Waiting {
 
 /**
  * Runs requests over the sequences of one context in steps: each step computes one batch, with the next token of
- * everybody who answers and a piece of the prompts, and chooses what follows. Requests come and go between steps, a finished
- * one leaves its state for the next that begins alike, and a prompt is computed in pieces that keep running answers
- * from stalling.
+ * everybody who answers and a piece of the prompts, and chooses what follows. Requests come and go between steps, a
+ * finished one leaves its state for the next that begins alike, and a prompt is computed in pieces that keep running
+ * answers from stalling.
  */
 export class StepScheduler implements TokenScheduler {
   readonly #backend: StepBackend;
