@@ -62,7 +62,7 @@ export class RaftLog {
   lastId(): EntryId {
     const index = this.lastIndex();
     const term = this.term(index);
-    assert(term !== undefined, `the term of the last entry ${index} is not known`);
+    assert(term !== undefined, 'the term of the last entry % is not known', index);
     return { index, term };
   }
 
@@ -94,7 +94,9 @@ export class RaftLog {
     if (from < this.firstIndex()) return undefined;
     assert(
       to <= this.lastIndex() + 1,
-      `entries up to ${to - 1} are asked for, the last is ${this.lastIndex()}`,
+      'entries up to % are asked for, the last is %',
+      to - 1,
+      this.lastIndex(),
     );
     const { offset, entries } = this.#unstable;
     if (from >= offset) return limitSize(entries.slice(from - offset, to - offset), maxBytes);
@@ -119,7 +121,7 @@ export class RaftLog {
     const first = entries[0];
     const last = entries.at(-1);
     if (first === undefined || last === undefined) return;
-    assert(first.index > this.committed, `entry ${first.index} would replace one that is committed`);
+    assert(first.index > this.committed, 'entry % would replace one that is committed', first.index);
     assertSafe(last.index, 'the index of an entry');
     this.#unstable.truncateAndAppend(entries);
   }
@@ -154,7 +156,7 @@ export class RaftLog {
   /** Never goes back. */
   commitTo(index: Index): void {
     if (index <= this.committed) return;
-    assert(index <= this.lastIndex(), `commit ${index} is behind the last entry ${this.lastIndex()}`);
+    assert(index <= this.lastIndex(), 'commit % is behind the last entry %', index, this.lastIndex());
     this.committed = index;
   }
 
@@ -225,7 +227,7 @@ export class RaftLog {
     if (!this.hasNextCommitted) return [];
     const room = this.#maxApplyBytes - this.#applyingBytes;
     const entries = this.slice(this.#applying + 1, this.#applicable() + 1, room);
-    assert(entries !== undefined, `entry ${this.#applying + 1} was compacted away before it was applied`);
+    assert(entries !== undefined, 'entry % was compacted away before it was applied', this.#applying + 1);
     return entries;
   }
 
@@ -238,7 +240,10 @@ export class RaftLog {
   appliedTo(index: Index, bytes: number): void {
     assert(
       index <= this.committed && index >= this.applied,
-      `applied ${index} is not in ${this.applied}..${this.committed}`,
+      'applied % is not in %..%',
+      index,
+      this.applied,
+      this.committed,
     );
     this.applied = index;
     this.#applying = Math.max(this.#applying, index);

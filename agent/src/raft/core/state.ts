@@ -76,7 +76,9 @@ export class RaftState {
     // Lower than the log's own start is possible: it moves without a sync, and what was compacted is committed.
     assert(
       hardState.commit <= this.log.lastIndex(),
-      `commit ${hardState.commit} is behind the last entry ${this.log.lastIndex()}`,
+      'commit % is behind the last entry %',
+      hardState.commit,
+      this.log.lastIndex(),
     );
     this.term = hardState.term;
     this.vote = hardState.vote;
@@ -135,7 +137,7 @@ export class RaftState {
     const outgoing = message(type, to, { ...fields, from: this.id, term });
     if (promises.has(type)) this.messagesAfterSync.push(outgoing);
     else {
-      assert(to !== this.id, `a message of type ${type} to itself`);
+      assert(to !== this.id, 'a message of type % to itself', type);
       this.messages.push(outgoing);
     }
   }
@@ -169,7 +171,7 @@ export class RaftState {
 
   /** The role only: its first entry is the leader's own business. */
   becomeLeader(): void {
-    assert(this.role === 'candidate', `a ${this.role} cannot become leader`);
+    assert(this.role === 'candidate', 'a % cannot become leader', this.role);
     this.#reset(this.term);
     this.lead = this.id;
     this.role = 'leader';
@@ -192,7 +194,7 @@ export class RaftState {
   #reset(term: Term): void {
     assertSafe(term, 'the term');
     if (term !== this.term) {
-      assert(term > this.term, `the term would fall from ${this.term} to ${term}`);
+      assert(term > this.term, 'the term would fall from % to %', this.term, term);
       this.term = term;
       this.vote = nobody;
     }

@@ -79,7 +79,7 @@ export class Unstable {
     const from = entries[0]?.index;
     if (from === undefined) return;
     const end = this.offset + this.entries.length;
-    assert(from <= end, `entries from ${from} leave a gap behind ${end - 1}`);
+    assert(from <= end, 'entries from % leave a gap behind %', from, end - 1);
     if (from === end) {
       for (const entry of entries) this.entries.push(entry);
     } else if (from <= this.offset) {

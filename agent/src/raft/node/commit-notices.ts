@@ -1,6 +1,12 @@
 import type { Message } from '../core/message.ts';
 import type { Index, NodeId } from '../core/types.ts';
 
+interface Notice {
+  held: Message | undefined;
+  /** What the member was told last. */
+  told: Index;
+}
+
 /**
  * Word that more is committed, for members that have the entries already. It waits for the next append, which says it
  * as well, but no longer than a tick: sent on its own, it and its answer would be as many messages again as those that
@@ -9,28 +15,26 @@ import type { Index, NodeId } from '../core/types.ts';
  * To the members that is a network that delays an append, or loses one before another arrives.
  */
 export class CommitNotices {
-  readonly #held = new Map<NodeId, Message>();
-  /** What each member was told last. */
-  readonly #told = new Map<NodeId, Index>();
+  readonly #members = new Map<NodeId, Notice>();
 
   /** @returns what is to be sent now */
   pass(messages: readonly Message[]): Message[] {
     const leaving: Message[] = [];
     for (const message of messages) {
       const { type, to, commit, entries } = message;
-      const held = this.#held.get(to);
+      const notice = this.#of(to);
       if (type === 'append') {
         // It says all that an earlier one does.
-        this.#held.delete(to);
+        notice.held = undefined;
         // One that brings neither entries nor news asks how far the member is.
-        if (entries.length === 0 && commit > (this.#told.get(to) ?? 0)) {
-          this.#held.set(to, message);
+        if (entries.length === 0 && commit > notice.told) {
+          notice.held = message;
           continue;
         }
-        this.#told.set(to, commit);
-      } else if (type === 'heartbeat' && held !== undefined && commit >= held.commit) {
-        this.#held.delete(to);
-        this.#told.set(to, commit);
+        notice.told = commit;
+      } else if (type === 'heartbeat' && notice.held !== undefined && commit >= notice.held.commit) {
+        notice.held = undefined;
+        notice.told = commit;
       } else if (type === 'readIndexResp') {
         // Who reads waits until it has applied so much.
         leaving.push(...this.release([to]));
@@ -41,21 +45,29 @@ export class CommitNotices {
   }
 
   /** @returns what waits for these members, to be sent now; for all when left out */
-  release(members: Iterable<NodeId> = [...this.#held.keys()]): Message[] {
+  release(members: Iterable<NodeId> = this.#members.keys()): Message[] {
     const leaving: Message[] = [];
     for (const id of members) {
-      const held = this.#held.get(id);
-      if (held === undefined) continue;
-      this.#held.delete(id);
-      this.#told.set(id, held.commit);
-      leaving.push(held);
+      const notice = this.#members.get(id);
+      if (notice?.held === undefined) continue;
+      leaving.push(notice.held);
+      notice.told = notice.held.commit;
+      notice.held = undefined;
     }
     return leaving;
   }
 
   /** Another role, or another term: what was said before says nothing any more. What is held is to be released first. */
   clear(): void {
-    this.#held.clear();
-    this.#told.clear();
+    this.#members.clear();
+  }
+
+  #of(id: NodeId): Notice {
+    let notice = this.#members.get(id);
+    if (notice === undefined) {
+      notice = { held: undefined, told: 0 };
+      this.#members.set(id, notice);
+    }
+    return notice;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { PendingProposals, type Outcome } from './pending-proposals.ts';
-import { unwrapRequest, wrapRequest } from './request-id.ts';
+import { unwrapRequest, wrapRequest, type RequestId } from './request-id.ts';
 
 const applied: Outcome = { kind: 'applied', index: 3, result: 'r' };
 
@@ -57,4 +57,28 @@ test('the number of a proposal goes with its bytes, and other entries have none'
   expect(unwrapRequest(new Uint8Array())).toBe(undefined);
   expect(unwrapRequest(bytes.subarray(0, 20))).toBe(undefined);
   expect(unwrapRequest(new Uint8Array(30).fill(9))).toBe(undefined);
+});
+
+test('many come and go behind one that waits, and each is answered once', () => {
+  const proposals = new PendingProposals(1, 77, 1000);
+  const answers = new Map<number, number>();
+  const waiting: RequestId[] = [];
+  const add = (): RequestId => {
+    const id = proposals.add(() => answers.set(id.sequence, (answers.get(id.sequence) ?? 0) + 1), 10);
+    return id;
+  };
+  const stuck = add();
+  for (let round = 0; round < 2000; round += 1) {
+    for (let more = 0; more <= round % 7; more += 1) waiting.push(add());
+    // Neither the oldest first nor the newest.
+    const [settled] = waiting.splice((round * 7919) % waiting.length, 1);
+    if (settled !== undefined) proposals.settle(settled, () => applied);
+    if (round % 5 === 0) for (const id of waiting.splice(0)) proposals.settle(id, () => applied);
+  }
+  expect(answers.has(stuck.sequence)).toBe(false);
+  expect([...answers.values()].every((times) => times === 1)).toBe(true);
+  proposals.expire(10);
+  expect(answers.get(stuck.sequence)).toBe(1);
+  expect(answers.size).toBe(add().sequence - 1);
+  expect([...answers.values()].every((times) => times === 1)).toBe(true);
 });

@@ -77,12 +77,12 @@ export class LogState {
 
   addEntries({ first, count, terms }: BatchSummary, position: Position): void {
     const overwrites = first <= this.#last.index;
-    assert(first <= this.#last.index + 1, `entries from ${first} leave a gap behind ${this.#last.index}`);
-    assert(first > this.#compacted.index, `entries from ${first} are already compacted`);
-    assert(first > this.#hardState.commit, `entries from ${first} overwrite committed ones`);
+    assert(first <= this.#last.index + 1, 'entries from % leave a gap behind %', first, this.#last.index);
+    assert(first > this.#compacted.index, 'entries from % are already compacted', first);
+    assert(first > this.#hardState.commit, 'entries from % overwrite committed ones', first);
     const before = this.term(first - 1);
     const term = terms[0]?.term ?? 0;
-    assert(before === undefined || before <= term, `the term falls to ${term} at ${first}`);
+    assert(before === undefined || before <= term, 'the term falls to % at %', term, first);
     this.#terms.replaceFrom(first, terms);
     this.#index.add(first, position, overwrites);
     this.#availableFrom = Math.min(this.#availableFrom, first);
@@ -91,27 +91,27 @@ export class LogState {
 
   setHardState(next: HardState): void {
     const { term, vote, commit } = this.#hardState;
-    assert(next.term >= term, `the term falls from ${term} to ${next.term}`);
-    assert(next.term > term || vote === 0 || next.vote === vote, `the vote in term ${term} changes`);
-    assert(next.commit >= commit, `the commit index falls from ${commit} to ${next.commit}`);
-    assert(next.commit <= this.#last.index, `what is committed, up to ${next.commit}, is not in the log`);
+    assert(next.term >= term, 'the term falls from % to %', term, next.term);
+    assert(next.term > term || vote === 0 || next.vote === vote, 'the vote in term % changes', term);
+    assert(next.commit >= commit, 'the commit index falls from % to %', commit, next.commit);
+    assert(next.commit <= this.#last.index, 'what is committed, up to %, is not in the log', next.commit);
     this.#hardState = next;
   }
 
   setSnapshot({ snapshot, replacesLog }: SnapshotMarker): void {
     const { index, term } = snapshot;
-    assert(index >= this.#snapshot.index, `a snapshot of ${index} follows one of ${this.#snapshot.index}`);
+    assert(index >= this.#snapshot.index, 'a snapshot of % follows one of %', index, this.#snapshot.index);
     if (replacesLog) {
-      assert(index >= this.#hardState.commit, `a snapshot of ${index} undoes what is committed`);
+      assert(index >= this.#hardState.commit, 'a snapshot of % undoes what is committed', index);
       this.#last = { index, term };
       this.#compacted = this.#last;
       this.#availableFrom = index + 1;
       this.#terms = new TermRuns(this.#last);
       this.#index.clear();
     } else {
-      assert(index <= this.#last.index, `a snapshot of ${index} is ahead of the log`);
+      assert(index <= this.#last.index, 'a snapshot of % is ahead of the log', index);
       const known = this.term(index);
-      assert(known === undefined || known === term, `a snapshot of ${index} is of another term`);
+      assert(known === undefined || known === term, 'a snapshot of % is of another term', index);
     }
     this.#snapshot = snapshot;
     // What a snapshot holds is committed, also where the word of it was not synced.
@@ -120,9 +120,9 @@ export class LogState {
   }
 
   compact(to: EntryId): void {
-    assert(to.index > this.#compacted.index, `the log is already compacted up to ${this.#compacted.index}`);
-    assert(to.index <= this.#snapshot.index, `no snapshot holds what is compacted up to ${to.index}`);
-    assert((this.term(to.index) ?? to.term) === to.term, `entry ${to.index} is not of term ${to.term}`);
+    assert(to.index > this.#compacted.index, 'the log is already compacted up to %', this.#compacted.index);
+    assert(to.index <= this.#snapshot.index, 'no snapshot holds what is compacted up to %', to.index);
+    assert((this.term(to.index) ?? to.term) === to.term, 'entry % is not of term %', to.index, to.term);
     this.#compacted = to;
     this.#terms.forgetBelow(to.index);
     if (to.index === this.#last.index) this.#index.clear();

@@ -2,8 +2,9 @@ import { assert, assertSafe } from '../core/assert.ts';
 import type { AppendWork } from '../core/ready.ts';
 import type { Entry, EntryId, HardState } from '../core/types.ts';
 import { ByteWriter } from './byte-cursor.ts';
-import { summarize, toBatches, writeBatch } from './entry-batch.ts';
+import { summarize, toBatches, writeBatch, type BatchSummary, type EntryBatch } from './entry-batch.ts';
 import type { Position } from './log-index.ts';
+import type { LogState } from './log-state.ts';
 import {
   entryIdBytes,
   hardStateBytes,
@@ -14,15 +15,16 @@ import {
   writeSnapshot,
   type SnapshotMarker,
 } from './markers.ts';
-import { lastOfWork, maxEntryDataBytes, recordBytes, recordTypes, sealRecord } from './record.ts';
+import { headBytes, lastOfWork, maxEntryDataBytes, recordBytes, recordTypes, sealRecord } from './record.ts';
 import type { Effect } from './replay.ts';
 import { syncPointBytes, writeSyncPoint } from './segment.ts';
 
+/** A record that is to be written, and what it does to the log once it is durable. */
 interface RecordPlan {
   readonly type: number;
   readonly payloadBytes: number;
-  readonly write: (buffer: Buffer, at: number) => void;
-  readonly effectAt: (position: Position) => Effect;
+  write(buffer: Buffer, at: number): void;
+  apply(state: LogState, position: Position): void;
 }
 
 /** Work for the log that becomes durable whole or not at all. */
@@ -47,12 +49,34 @@ const plan = (
   type,
   payloadBytes,
   write: (buffer, at) => write(new ByteWriter(buffer, at)),
-  effectAt: () => effect,
+  apply: effect,
 });
+
+/** A class, since there is one for each write of a busy member: it lives until the disk has answered, and so should little. */
+class EntriesPlan implements RecordPlan {
+  readonly type = recordTypes.entries;
+  readonly payloadBytes: number;
+  readonly #entries: readonly Entry[];
+  readonly #summary: BatchSummary;
+
+  constructor({ entries, payloadBytes }: EntryBatch) {
+    this.#entries = entries;
+    this.payloadBytes = payloadBytes;
+    this.#summary = summarize(entries);
+  }
+
+  write(buffer: Buffer, at: number): void {
+    writeBatch(buffer, at, this.#entries);
+  }
+
+  apply(state: LogState, position: Position): void {
+    state.addEntries(this.#summary, position);
+  }
+}
 
 const snapshotPlan = (marker: SnapshotMarker): RecordPlan => {
   const reason = unwritable(marker.snapshot);
-  assert(reason === undefined, `a snapshot cannot be recorded: ${reason}`);
+  assert(reason === undefined, 'a snapshot cannot be recorded: %', reason);
   return plan(
     recordTypes.snapshot,
     snapshotBytes(marker.snapshot),
@@ -78,22 +102,18 @@ const entryPlans = (entries: readonly Entry[]): RecordPlan[] => {
   for (const entry of entries) {
     assertSafe(entry.index, 'an index');
     assertSafe(entry.term, 'a term');
-    assert(entry.data.length <= maxEntryDataBytes, `entry ${entry.index} has ${entry.data.length} bytes`);
+    assert(entry.data.length <= maxEntryDataBytes, 'entry % has % bytes', entry.index, entry.data.length);
     assert(
       before === undefined || (entry.index === before.index + 1 && entry.term >= before.term),
-      `entry ${entry.index} of term ${entry.term} does not follow ${before?.index} of ${before?.term}`,
+      'entry % of term % does not follow % of %',
+      entry.index,
+      entry.term,
+      before?.index,
+      before?.term,
     );
     before = entry;
   }
-  return toBatches(entries).map((batch) => {
-    const summary = summarize(batch.entries);
-    return {
-      type: recordTypes.entries,
-      payloadBytes: batch.payloadBytes,
-      write: (buffer, at) => writeBatch(buffer, at, batch.entries),
-      effectAt: (position) => (state) => state.addEntries(summary, position),
-    };
-  });
+  return toBatches(entries).map((batch) => new EntriesPlan(batch));
 };
 
 const piece = (
@@ -153,8 +173,9 @@ export interface Group {
   readonly bytes: number;
   /** Crc of the last record. */
   readonly seed: number;
-  /** What is to be done once it is durable, piece by piece. */
-  readonly pieces: readonly (Piece & { readonly effects: readonly Effect[] })[];
+  readonly pieces: readonly Piece[];
+  /** Of the records of all pieces, in turn. */
+  readonly positions: readonly Position[];
 }
 
 export const groupBytes = (pieces: readonly Piece[]): number =>
@@ -165,16 +186,14 @@ export const encodeGroup = (buffer: Buffer, at: number, pieces: readonly Piece[]
   const { sequence, salt, offset, syncedTo } = place;
   let seed = writeSyncPoint(buffer, at, salt, { offset, syncedTo, seed: place.seed });
   let next = at + syncPointBytes;
-  const encoded = pieces.map((each) => {
-    const effects = each.plans.map(({ type, payloadBytes, write, effectAt }, number) => {
-      const effect = effectAt({ sequence, offset: offset + next - at, seed });
-      write(buffer, next + 12);
-      const flags = number === each.plans.length - 1 ? lastOfWork : 0;
-      seed = sealRecord(buffer, next, payloadBytes, type, flags, seed);
-      next += recordBytes(payloadBytes);
-      return effect;
+  const positions: Position[] = [];
+  for (const { plans } of pieces)
+    plans.forEach((each, number) => {
+      positions.push({ sequence, offset: offset + next - at, seed });
+      each.write(buffer, next + headBytes);
+      const flags = number === plans.length - 1 ? lastOfWork : 0;
+      seed = sealRecord(buffer, next, each.payloadBytes, each.type, flags, seed);
+      next += recordBytes(each.payloadBytes);
     });
-    return { ...each, effects };
-  });
-  return { bytes: next - at, seed, pieces: encoded };
+  return { bytes: next - at, seed, pieces, positions };
 };

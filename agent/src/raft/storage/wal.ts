@@ -4,6 +4,7 @@ import type { AppendWork } from '../core/ready.ts';
 import { entrySize, type ConfState, type Entry, type HardState, type Index } from '../core/types.ts';
 import type { Snapshot, Term } from '../core/types.ts';
 import { ActiveSegment } from './active-segment.ts';
+import type { Position } from './log-index.ts';
 import { LogState } from './log-state.ts';
 import { pieceOfCompaction, pieceOfNothing, pieceOfSnapshot, pieceOfWork } from './piece.ts';
 import type { Group, Piece } from './piece.ts';
@@ -14,6 +15,9 @@ import type { SpareSegment } from './spare-segment.ts';
 import { StorageError, WalFailedError } from './storage-error.ts';
 import { TailCache } from './tail-cache.ts';
 import { isOutOfSpace } from './vfs.ts';
+
+/** Of a record that was not written yet. */
+const nowhere: Position = { sequence: 0, offset: 0, seed: 0 };
 
 /** What opening a log makes a Wal of. */
 export interface WalParts {
@@ -177,7 +181,7 @@ export class Wal implements LogStorage {
       return;
     }
     const term = this.#state.term(index);
-    assert(term !== undefined, `entry ${index}, up to which is to be compacted, is not in the log`);
+    assert(term !== undefined, 'entry %, up to which is to be compacted, is not in the log', index);
     this.#enqueue(pieceOfCompaction({ index, term }, done));
   }
 
@@ -227,8 +231,7 @@ export class Wal implements LogStorage {
   #enqueue(piece: Piece): void {
     if (this.#closing !== undefined) throw new Error('the log is closed');
     if (this.#failure !== undefined) return;
-    const nowhere = { sequence: 0, offset: 0, seed: 0 };
-    for (const { effectAt } of piece.plans) effectAt(nowhere)(this.#head);
+    for (const plan of piece.plans) plan.apply(this.#head, nowhere);
     this.#queue.push(piece);
     this.#queuedBytes += piece.bytes;
     this.#next();
@@ -295,14 +298,18 @@ export class Wal implements LogStorage {
     });
   }
 
-  #complete({ pieces, bytes }: Group): void {
+  #complete({ pieces, positions, bytes }: Group): void {
     this.#writtenBytes += bytes;
     // What is appended meanwhile goes into the next group, all of it.
     this.#busy = true;
-    for (const { effects, entries, replacesLog, bytes: pieceBytes, done } of pieces) {
+    let record = 0;
+    for (const { plans, entries, replacesLog, bytes: pieceBytes, done } of pieces) {
       // It may have failed otherwise since: nothing is acknowledged then, though this would be true.
       if (this.#failure !== undefined) break;
-      for (const effect of effects) effect(this.#state);
+      for (const plan of plans) {
+        plan.apply(this.#state, positions[record] ?? nowhere);
+        record += 1;
+      }
       if (replacesLog) this.#cache.clear();
       this.#cache.add(entries);
       this.#queuedBytes -= pieceBytes;

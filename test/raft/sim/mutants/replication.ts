@@ -124,8 +124,8 @@ export const replication: readonly Mutant[] = [
     name: 'unknown-is-refused',
     pitfall: 36,
     file: 'node/pending-proposals.ts',
-    find: "      this.#waiting.delete(sequence);\n      done({ kind: 'unknown' });",
-    replace: "      this.#waiting.delete(sequence);\n      done({ kind: 'refused', reason: 'noLeader' });",
+    find: "oldest.done({ kind: 'unknown' });",
+    replace: "oldest.done({ kind: 'refused', reason: 'noLeader' });",
     why: 'what was not applied in time may be applied later',
   },
   {
