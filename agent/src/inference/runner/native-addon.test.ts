@@ -6,51 +6,26 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Llama, LlamaModel } from 'node-llama-cpp';
 import { missingMethods } from './native-addon.ts';
-import type { NativeContextMethods } from './native-addon.ts';
-import { findNativeBuild, openNativeLlama } from './native-build.ts';
+import {
+  modelPath,
+  openNativeModel,
+  type NativeBindings,
+  type NativeContext,
+  type NativeSampler,
+} from './native-model.fixture.ts';
 import { selfTestBinding } from './native-self-test.ts';
 
-/*
- * Needs our own build of the native addon (`node scripts/build-addon.mjs`), and so a compiler.
- */
-
-interface Sampler {
-  applyConfig(config: Readonly<Record<string, unknown>>): void;
-}
-interface Context extends NativeContextMethods<Sampler> {
-  init(): Promise<boolean>;
-  dispose(): Promise<void>;
-  initBatch(size: number): void;
-  addToBatch(sequence: number, position: number, tokens: Uint32Array, wanted: Uint32Array): Uint32Array;
-  decodeBatch(): Promise<void>;
-  disposeSequence(sequence: number): void;
-  getSequenceKvCacheMaxPosition(sequence: number): number;
-}
-interface Bindings {
-  readonly AddonContext: new (model: unknown, options: object) => Context;
-  readonly AddonModel: new (
-    path: string,
-    options: object,
-  ) => { init(): Promise<boolean>; dispose(): Promise<void> };
-  readonly AddonSampler: new (model: unknown) => Sampler;
-}
-
-const modelPath = fileURLToPath(new URL('../../../../models/ollamamax-tiny-q8_0.gguf', import.meta.url));
 const script = fileURLToPath(new URL('../../../../scripts/build-addon.mjs', import.meta.url));
 
 let llama: Llama;
 let model: LlamaModel;
-let bindings: Bindings;
-let context: Context;
+let bindings: NativeBindings;
+let context: NativeContext;
+let nativeModel: unknown;
 
 beforeAll(async () => {
-  const found = findNativeBuild((reason) => {
-    throw new Error(reason);
-  });
-  llama = await openNativeLlama(found!, { maxThreads: 2, contextOptions: { threadPool: { poll: 0 } } });
-  model = await llama.loadModel({ modelPath });
-  bindings = (llama as unknown as { _bindings: Bindings })._bindings;
-  context = new bindings.AddonContext((model as unknown as { _model: unknown })._model, {
+  ({ llama, model, bindings, nativeModel } = await openNativeModel());
+  context = new bindings.AddonContext(nativeModel, {
     contextSize: 512,
     batchSize: 256,
     sequences: 2,
@@ -75,8 +50,8 @@ const decode = async (sequence: number, count: number): Promise<number> => {
   return at;
 };
 
-const samplerWith = (config: Readonly<Record<string, unknown>>): Sampler => {
-  const sampler = new bindings.AddonSampler((model as unknown as { _model: unknown })._model);
+const samplerWith = (config: Readonly<Record<string, unknown>>): NativeSampler => {
+  const sampler = new bindings.AddonSampler(nativeModel);
   sampler.applyConfig(config);
   return sampler;
 };
