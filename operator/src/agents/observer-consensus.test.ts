@@ -1,30 +1,9 @@
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApiError } from '@ollamamax/api';
-import type { TlsMaterial } from '@ollamamax/common';
 import { memberOf, noMember } from '../cluster/agents.fixture.ts';
-import { Authority } from './agent-server.fixture.ts';
-import { busyMs, createWorld, isWell, key, stateOf, type World } from './observer.fixture.ts';
+import { isWell, key, stateOf, useWorlds, type World } from './observer.fixture.ts';
 
-let authority: Authority;
-let operator: TlsMaterial;
-beforeAll(async () => {
-  authority = await Authority.create();
-  operator = await authority.operator();
-});
-
-const worlds: World[] = [];
-afterEach(async () => {
-  for (const { observer, servers } of worlds.splice(0)) {
-    await observer.stop();
-    await Promise.all(servers.map((server) => server.close()));
-  }
-});
-
-const setUp = async (count = 1, idleMs = busyMs): Promise<World> => {
-  const world = await createWorld(authority, operator, count, idleMs);
-  worlds.push(world);
-  return world;
-};
+const { setUp } = useWorlds();
 
 describe('agents that agree', () => {
   const agree = async (leader: string | undefined): Promise<World> => {

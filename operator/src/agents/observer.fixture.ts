@@ -1,6 +1,7 @@
+import { afterEach, beforeAll } from '@jest/globals';
 import type { DesiredState } from '@ollamamax/api';
 import { silentLogger, type TlsMaterial } from '@ollamamax/common';
-import { AgentServer, eventually, type Authority } from './agent-server.fixture.ts';
+import { AgentServer, Authority, eventually } from './agent-server.fixture.ts';
 import { createAgentObserver, type AgentObserver } from './observer.ts';
 import type { AgentReport, Watched } from './report.ts';
 
@@ -25,7 +26,7 @@ export interface World {
 
 export const ipOf = (ordinal: number): string => `127.0.0.${ordinal + 2}`;
 
-export const createWorld = async (
+const createWorld = async (
   authority: Authority,
   operator: TlsMaterial,
   count: number,
@@ -74,6 +75,37 @@ export const createWorld = async (
         'asked',
       );
     },
+  };
+};
+
+/**
+ * Worlds of one test each, which end with it, all under one authority.
+ * @returns makes one; and a new certificate of the operator
+ */
+export const useWorlds = (): {
+  readonly setUp: (count?: number, idleMs?: number) => Promise<World>;
+  readonly newOperator: () => Promise<TlsMaterial>;
+} => {
+  let authority: Authority;
+  let operator: TlsMaterial;
+  const worlds: World[] = [];
+  beforeAll(async () => {
+    authority = await Authority.create();
+    operator = await authority.operator();
+  });
+  afterEach(async () => {
+    for (const { observer, servers } of worlds.splice(0)) {
+      await observer.stop();
+      await Promise.all(servers.map((server) => server.close()));
+    }
+  });
+  return {
+    setUp: async (count = 1, idleMs = busyMs) => {
+      const world = await createWorld(authority, operator, count, idleMs);
+      worlds.push(world);
+      return world;
+    },
+    newOperator: () => authority.operator(),
   };
 };
 

@@ -1,30 +1,10 @@
-import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ApiError, type ConsensusStatus } from '@ollamamax/api';
-import type { TlsMaterial } from '@ollamamax/common';
 import { memberOf, reportedModel } from '../cluster/agents.fixture.ts';
-import { Authority, eventually, type AgentServer } from './agent-server.fixture.ts';
-import { busyMs, createWorld, ipOf, isWell, key, stateOf, type World } from './observer.fixture.ts';
+import { eventually, type AgentServer } from './agent-server.fixture.ts';
+import { busyMs, ipOf, isWell, key, stateOf, useWorlds, type World } from './observer.fixture.ts';
 
-let authority: Authority;
-let operator: TlsMaterial;
-beforeAll(async () => {
-  authority = await Authority.create();
-  operator = await authority.operator();
-});
-
-const worlds: World[] = [];
-afterEach(async () => {
-  for (const { observer, servers } of worlds.splice(0)) {
-    await observer.stop();
-    await Promise.all(servers.map((server) => server.close()));
-  }
-});
-
-const setUp = async (count = 1, idleMs = busyMs): Promise<World> => {
-  const world = await createWorld(authority, operator, count, idleMs);
-  worlds.push(world);
-  return world;
-};
+const { setUp, newOperator } = useWorlds();
 
 describe('desired state', () => {
   test('is given to agents that are behind, and then told of by them', async () => {
@@ -274,7 +254,7 @@ describe('how often', () => {
     world.watch(stateOf(2));
     await world.until(0, isWell, 'well');
     const { asked } = world.servers[0]!;
-    world.watch(stateOf(2), { tls: await authority.operator() });
+    world.watch(stateOf(2), { tls: await newOperator() });
     await eventually(
       () => world.servers[0]!.asked,
       (count) => count > asked,

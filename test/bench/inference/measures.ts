@@ -66,6 +66,11 @@ const jsonSchema = {
   additionalProperties: false,
 };
 
+/** Tokens per second of loads that came one after the other. */
+const together = (loads: readonly { readonly tokens: number; readonly tokensPerSecond: number }[]): number =>
+  loads.reduce((sum, { tokens }) => sum + tokens, 0) /
+  loads.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
+
 /** Free and constrained answers in turn. */
 const jsonRows = async (
   engines: readonly Engine[],
@@ -74,14 +79,21 @@ const jsonRows = async (
   size: RequestSize,
 ): Promise<readonly Row[]> => {
   const figures = await measured('constrained JSON', engines, around, async (engine, context) => {
-    const free = await aggregate(engine, context, clients, size);
-    const other = { ...context, seed: `${context.seed} constrained` };
-    const constrained = await aggregate(engine, other, clients, size, jsonSchema);
+    const answers = (what: string, schema?: object): ReturnType<typeof aggregate> =>
+      aggregate(engine, { ...context, seed: `${context.seed} ${what}` }, clients, size, schema);
+    // Each of them first and last once: a machine that slows down meanwhile slows both.
+    const before = await answers('free, before');
+    const constrained = [
+      await answers('constrained', jsonSchema),
+      await answers('constrained again', jsonSchema),
+    ];
+    const free = [before, await answers('free, after')];
+    const all = [...free, ...constrained];
     return {
-      tokens: free.tokens + constrained.tokens,
-      promptTokens: free.promptTokens + constrained.promptTokens,
-      free: free.tokensPerSecond,
-      constrained: constrained.tokensPerSecond,
+      tokens: all.reduce((sum, { tokens }) => sum + tokens, 0),
+      promptTokens: all.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
+      free: together(free),
+      constrained: together(constrained),
     };
   });
   return [...figures].map(([candidate, rounds]): Row => ({
