@@ -3,6 +3,7 @@ import type { Logger } from '@ollamamax/common';
 import { fork, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { preferAsVictim, readOomKills } from './out-of-memory.ts';
 import type { FromRunner, Job, JobEvent, LoadSpec, ToRunner } from './runner/protocol.ts';
 
 /** Libuv threads of a runner at least: each chooses a token for one request where that is not done with the batch. */
@@ -106,6 +107,8 @@ class ForkedRunner implements RunnerProcess {
   #progress = 0;
   #progressAt = performance.now();
   #forcedBecause: string | undefined;
+  /** Of the whole machine, when it was looked at last. */
+  #oomKills = readOomKills();
   #deathError: ApiError | undefined;
   #onLoaded: ((message: Extract<FromRunner, { type: 'loaded' | 'load_failed' }>) => void) | undefined;
 
@@ -121,6 +124,7 @@ class ForkedRunner implements RunnerProcess {
       // A group of its own, so that all of it can be ended at once.
       detached: options.hasChildren,
     });
+    if (this.#child.pid !== undefined) preferAsVictim(this.#child.pid);
     this.ended = new Promise((resolve) => {
       this.#child.once('exit', (code, signal) => {
         this.#kill();
@@ -262,6 +266,7 @@ class ForkedRunner implements RunnerProcess {
 
   /** A runner that is busy, not waiting for its clients, and computes nothing for long is ended. */
   #check(): void {
+    this.#oomKills = readOomKills();
     const now = performance.now();
     const working = [...this.#jobs.values()].some((job) => job.outstanding < job.creditWindow);
     if (!working) this.#progressAt = now;
@@ -282,9 +287,7 @@ class ForkedRunner implements RunnerProcess {
   }
 
   #crash(code: number | null, signal: NodeJS.Signals | null): ApiError {
-    const how =
-      this.#forcedBecause ??
-      (signal === null ? `ended with exit code ${String(code)}` : `was ended by signal ${signal}`);
+    const how = this.#forcedBecause ?? this.#howEnded(code, signal);
     const words = this.#errorLines.length === 0 ? '' : ` Its last words: ${this.#errorLines.join(' | ')}`;
     const error = new ApiError(
       'runner_crashed',
@@ -295,6 +298,14 @@ class ForkedRunner implements RunnerProcess {
     this.#jobs.clear();
     for (const job of jobs) job.listener.crashed(error);
     return error;
+  }
+
+  #howEnded(code: number | null, signal: NodeJS.Signals | null): string {
+    if (signal === null) return `ended with exit code ${String(code)}`;
+    const [before, now] = [this.#oomKills, readOomKills()];
+    return signal === 'SIGKILL' && before !== undefined && now !== undefined && now > before
+      ? 'was ended by the kernel, which had no memory left: give the agent more, or the model a smaller `contextSize` or `parallel`'
+      : `was ended by signal ${signal}`;
   }
 
   /** Whatever the child prints goes to the debug log; its last error lines explain a crash. */

@@ -4,7 +4,7 @@ import { hermes } from '../tool-formats/hermes.ts';
 import { compileGrammar } from './grammar-engine.fixture.ts';
 import { GrammarSampler, randomFrom } from './grammar-sampler.fixture.ts';
 import { toolCallGrammar } from './tool-call-grammar.ts';
-import { llama3Syntax, mistralSyntax } from './tool-call-syntax.ts';
+import { lfm2Syntax, llama3Syntax, mistralSyntax } from './tool-call-syntax.ts';
 
 const weather = {
   name: 'weather',
@@ -111,4 +111,31 @@ describe('the grammar of tool calls', () => {
       /tool "search": .* at #\/properties\/q\/not: /,
     );
   });
+});
+
+test('arguments as in Python are divided by commas, whichever are left out', async () => {
+  const parameters = {
+    type: 'object',
+    properties: {
+      a: { type: 'integer' },
+      b: { type: 'boolean' },
+      c: { type: 'integer' },
+      d: { type: 'integer' },
+    },
+  };
+  const takes = async (required: readonly string[]): Promise<(args: string) => boolean> => {
+    const tools = [{ name: 'f', parameters: { ...parameters, required } }];
+    const matches = await compileGrammar(toolCallGrammar({ tools, parallel: false, syntax: lfm2Syntax }));
+    return (args) => matches(`<|tool_call_start|>[f(${args})]<|tool_call_end|>`);
+  };
+  const free = await takes([]);
+  for (const args of ['', 'a=1', 'b=true', 'a=1, d=2', 'b=true, c=1', 'a=1, b=false, c=2, d=3'])
+    expect({ args, taken: free(args) }).toEqual({ args, taken: true });
+  for (const args of [', a=1', 'a=1,', 'a=1 b=true', 'b=1', 'd=1, a=2', 'a=1, a=2'])
+    expect({ args, taken: free(args) }).toEqual({ args, taken: false });
+  const bound = await takes(['b', 'c']);
+  for (const args of ['b=true, c=1', 'a=1, b=true, c=1', 'b=true, c=1, d=2'])
+    expect({ args, taken: bound(args) }).toEqual({ args, taken: true });
+  for (const args of ['', 'a=1, c=1', 'b=true', 'c=1', 'b=true, d=1'])
+    expect({ args, taken: bound(args) }).toEqual({ args, taken: false });
 });

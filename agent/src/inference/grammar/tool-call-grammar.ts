@@ -31,15 +31,12 @@ export const toolCallGrammar = ({ tools, parallel, syntax = hermesSyntax }: Tool
   const budget = new WorkBudget(maxWork);
   const calls = tools.map(({ name, parameters = noArguments }): Alternative => {
     const written = syntax.quotedName ? JSON.stringify(name) : name;
-    const args =
-      syntax.tagged === undefined
-        ? [schemaRule(name, parameters, 'arguments', rules, budget)]
-        : taggedArguments(name, parameters, syntax.tagged, rules, budget);
+    const args = writtenArguments(name, parameters, syntax, rules, budget);
     return [literal(written + beforeArguments), ...args, ...fixed(behind)];
   });
   // What all calls begin with stands once: each way to go on costs the sampler a look at the whole vocabulary.
   rules.define('named-call', calls);
-  rules.define('call', [[literal(beforeName), 'named-call']]);
+  rules.define('call', [[...fixed(beforeName), 'named-call']]);
   const { separator } = syntax;
   const more = rules.name('more-calls');
   if (parallel && separator !== undefined) rules.define(more, [[...fixed(separator), 'call']]);
@@ -49,6 +46,50 @@ export const toolCallGrammar = ({ tools, parallel, syntax = hermesSyntax }: Tool
 };
 
 const fixed = (text: string): Alternative => (text === '' ? [] : [literal(text)]);
+
+const writtenArguments = (
+  tool: string,
+  schema: Readonly<Record<string, unknown>>,
+  { tagged, keywords }: ToolCallSyntax,
+  rules: GrammarRules,
+  budget: WorkBudget,
+): Alternative => {
+  if (tagged !== undefined) return taggedArguments(tool, schema, tagged, rules, budget);
+  if (keywords !== undefined) return keywordArguments(tool, schema, keywords, rules, budget);
+  return [schemaRule(tool, schema, 'arguments', rules, budget)];
+};
+
+/** As in Python, with values in JSON, in the order of the tool; what may be left out can be left out. */
+const keywordArguments = (
+  tool: string,
+  schema: Readonly<Record<string, unknown>>,
+  [assign, separator]: readonly [string, string],
+  rules: GrammarRules,
+  budget: WorkBudget,
+): Alternative => {
+  const required = requiredOf(schema);
+  const parameters = parametersOf(schema).map(([name, own]) => {
+    const argument = rules.name('argument');
+    const further = rules.name('further');
+    const value = schemaRule(tool, withDefinitions(own, schema), name, rules, budget);
+    rules.define(argument, [[literal(name + assign), value]]);
+    rules.define(further, [[literal(separator), argument]]);
+    return { argument, further, isRequired: required.has(name) };
+  });
+  const firstRequired = parameters.findIndex(({ isRequired }) => isRequired);
+  // One of these comes first: all that may be left out before the first that may not, and that one.
+  const leading = firstRequired < 0 ? parameters : parameters.slice(0, firstRequired + 1);
+  if (leading.length === 0) return [];
+  const all = rules.name('arguments');
+  rules.define(
+    all,
+    leading.map(({ argument }, at) => [
+      argument,
+      ...parameters.slice(at + 1).map(({ further, isRequired }) => (isRequired ? further : `${further}?`)),
+    ]),
+  );
+  return [firstRequired < 0 ? `${all}?` : all];
+};
 
 /** Each argument between its tags, in the order of the tool; what may be left out can be left out. */
 const taggedArguments = (

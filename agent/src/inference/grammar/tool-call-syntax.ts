@@ -14,6 +14,8 @@ export interface ToolCallSyntax {
    * but stand one by one, texts without quotes.
    */
   readonly tagged?: readonly [string, string, string];
+  /** Between the name of an argument and its value, and between two arguments, where they are written as in Python. */
+  readonly keywords?: readonly [string, string];
 }
 
 const jsonCall = ['{"name": ', ', "arguments": ', '}'] as const;
@@ -158,4 +160,14 @@ export const harmonySyntax: ToolCallSyntax = {
   separator: undefined,
   call: ['<|channel|>commentary to=functions.', ' <|constrain|>json<|message|>', ''],
   quotedName: false,
+};
+
+/** Calls as in Python, of LFM2. */
+export const lfm2Syntax: ToolCallSyntax = {
+  open: '<|tool_call_start|>[',
+  close: ']<|tool_call_end|>',
+  separator: ', ',
+  call: ['', '(', ')'],
+  quotedName: false,
+  keywords: ['=', ', '],
 };

@@ -43,3 +43,14 @@ test('calls that begin like any text have no such grammar', () => {
   const { syntax, openings } = toolFormats.find(({ name }) => name === 'llama3')!;
   expect(triggeredCallGrammar({ names, parallel: true, syntax, openings })).toBeUndefined();
 });
+
+test('arguments as in Python may be any of its values', async () => {
+  const { syntax, openings } = toolFormats.find(({ name }) => name === 'lfm2')!;
+  const matches = await compileGrammar(triggeredCallGrammar({ names, parallel: true, syntax, openings })!);
+  const written = (args: string): string =>
+    `<|tool_call_start|>[get_weather(${args}), now()]<|tool_call_end|>`;
+  for (const args of ['', `city='It\\'s "a"', ok=True, no=None, n=-1.5e3, list=["a", {'k': False}]`])
+    expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: true });
+  for (const args of ['"Paris"', 'city=Paris', 'city="a', 'city="a",', 'city="a" days=1'])
+    expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: false });
+});

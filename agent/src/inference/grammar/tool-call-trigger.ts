@@ -14,6 +14,18 @@ const json = [
   'ws ::= "" | " " | "\\n" [ \\t]{0,20}',
 ];
 
+/** Any value of Python, or of JSON. */
+const python = [
+  'value ::= dict | list | string | number | "True" | "False" | "None" | "true" | "false" | "null"',
+  'dict ::= "{" ws (pair ("," ws pair)* ws)? "}"',
+  'pair ::= string ":" ws value',
+  'list ::= "[" ws (value ("," ws value)* ws)? "]"',
+  String.raw`string ::= "\"" ([^"\\\x00-\x1f\x7f] | escape)* "\"" | "'" ([^'\\\x00-\x1f\x7f] | escape)* "'"`,
+  String.raw`escape ::= "\\" ["'\\/bfnrt] | "\\u" [0-9a-fA-F]{4}`,
+  'number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?',
+  String.raw`ws ::= "" | " " | "\n" [ \t]{0,20}`,
+];
+
 /** More calls in one answer are a model that does not end. */
 const maxCalls = 128;
 
@@ -57,7 +69,15 @@ export const triggeredCallGrammar = ({
   ].join('\n');
 };
 
-const argumentLines = ({ tagged }: ToolCallSyntax): readonly string[] => {
+const argumentLines = ({ tagged, keywords }: ToolCallSyntax): readonly string[] => {
+  if (keywords !== undefined) {
+    const [assign, separator] = keywords;
+    return [
+      `arguments ::= (argument (${literal(separator)} argument){0,63})?`,
+      `argument ::= [a-zA-Z_] [a-zA-Z0-9_-]{0,127} ${literal(assign)} value`,
+      ...python,
+    ];
+  }
   if (tagged === undefined) return ['arguments ::= object', ...json];
   const [beforeName, beforeValue, behind] = tagged;
   const value = textUpTo({ mark: behind, nameOf: (seen) => `value-${seen}`, behind: [], mayEnd: false });

@@ -65,8 +65,6 @@ export interface LlamaBackendOptions {
 
 interface LlamaSampler {
   readonly native: RawSampler;
-  /** Forbidding tokens may take as long as a small step, and is done beside that of others. */
-  readonly hasGrammar: boolean;
   /** How many of the likeliest tokens are told beside the chosen one; undefined: not even its own likelihood. */
   readonly topLogprobs: number | undefined;
 }
@@ -154,7 +152,7 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
           }),
     });
     const sampler: TokenSampler = { dispose: () => native.dispose() };
-    samplers.set(sampler, { native, hasGrammar: grammar !== undefined, topLogprobs });
+    samplers.set(sampler, { native, topLogprobs });
     return sampler;
   };
 
@@ -183,12 +181,9 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       : { ...found, logprobs: await logprobsOf(at, found.token, topLogprobs) };
   };
 
-  /** Computes what has been added, and chooses tokens: at once where that is possible and soon done. */
+  /** Computes what has been added, and chooses tokens: at once where that is possible. */
   const compute = async (wanted: readonly Wanted[]): Promise<ReadonlyMap<number, Choice>> => {
-    const constrained = wanted.filter(({ by }) => by.hasGrammar).length;
-    const isForOwnThread = ({ by }: Wanted): boolean =>
-      by.topLogprobs !== undefined || (by.hasGrammar && constrained > 1);
-    const atOnce = own === undefined ? [] : wanted.filter((one) => !isForOwnThread(one));
+    const atOnce = own === undefined ? [] : wanted.filter(({ by }) => by.topLogprobs === undefined);
     const chosen = new Map<number, Choice>();
     if (own === undefined || atOnce.length === 0) await raw.decodeBatch();
     else {

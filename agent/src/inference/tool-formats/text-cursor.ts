@@ -128,6 +128,15 @@ export class TextCursor {
     return this.#text.slice(from, this.#at);
   }
 
+  /** So many letters, whichever they are. */
+  letters(count: number): string {
+    if (this.#state !== 'ok') return '';
+    const letters = this.#text.slice(this.#at, this.#at + count);
+    if (letters.length < count) this.#incomplete();
+    else this.#at += count;
+    return letters;
+  }
+
   /** A JSON object or list. */
   json(): unknown {
     if (this.#state !== 'ok') return undefined;

@@ -161,6 +161,31 @@ const cases: Record<string, readonly Case[]> = {
     ],
     ['an answer', '<|START_RESPONSE|>Hello there!<|END_RESPONSE|>', [text('Hello there!')]],
   ],
+  lfm2: [
+    [
+      'text around two',
+      'I look.<|tool_call_start|>[get_weather(city="Paris"), now()]<|tool_call_end|>Wait',
+      [text('I look.'), paris, now, text('Wait')],
+    ],
+    [
+      'values of all kinds',
+      `<|tool_call_start|>[get_weather( city = 'It\\'s "a" \\u00e9 \\x41\\n', days=-3, unit=None, ok=True, places=[{'x': 1.5, "y": (False, [])},],)]<|tool_call_end|>`,
+      [
+        call('get_weather', {
+          city: 'It\'s "a" é A\n',
+          days: -3,
+          unit: null,
+          ok: true,
+          places: [{ x: 1.5, y: [false, []] }],
+        }),
+      ],
+    ],
+    ['brackets in a text', '<|tool_call_start|>[get_weather(city="a)], b(")]<|tool_call_end|>', [call('get_weather', { city: 'a)], b(' })]], // prettier-ignore
+    ['JSON', '<|tool_call_start|>[{"name": "now", "arguments": {}}]<|tool_call_end|>', [now]],
+    ['a missing end', '<|tool_call_start|>[now()]', [now]],
+    ['no name of an argument', '<|tool_call_start|>[get_weather("Paris")]<|tool_call_end|>', [text('<|tool_call_start|>[get_weather("Paris")]')]], // prettier-ignore
+    ['no value', '<|tool_call_start|>[get_weather(city=Paris)]', [text('<|tool_call_start|>[get_weather(city=Paris)]')]], // prettier-ignore
+  ],
   'tool-call-mark': [
     ['an object', '<|tool_call|>{"name": "now", "arguments": {}}<|/tool_call|>', [now]],
     [
@@ -222,14 +247,18 @@ describe.each(toolFormats.map((format) => format.name))('calls as %s has them', 
 
   test('are what the grammar takes', async () => {
     const matches = await compileGrammar(toolCallGrammar({ tools, parallel: true, syntax: format.syntax }));
-    const { open, close, separator, call: written, quotedName, tagged } = format.syntax;
+    const { open, close, separator, call: written, quotedName, tagged, keywords } = format.syntax;
     const one = (tool: string, args: Record<string, unknown>): string => {
       const values = Object.entries(args).map(([key, value]) =>
         tagged === undefined
           ? ''
           : `${tagged[0]}${key}${tagged[1]}${typeof value === 'string' ? value : JSON.stringify(value)}${tagged[2]}`,
       );
-      const inside = tagged === undefined ? JSON.stringify(args) : values.join('');
+      const asKeywords = Object.entries(args).map(
+        ([key, value]) => `${key}${keywords?.[0]}${JSON.stringify(value)}`,
+      );
+      const plain = keywords === undefined ? JSON.stringify(args) : asKeywords.join(keywords[1]);
+      const inside = tagged === undefined ? plain : values.join('');
       return `${written[0]}${quotedName ? JSON.stringify(tool) : tool}${written[1]}${inside}${written[2]}`;
     };
     const args = { city: 'Bad <Ems> 😀', days: 2, unit: 'celsius', places: [{ x: 1.5 }] };
@@ -282,6 +311,8 @@ describe('the family of a template', () => {
     ["{{ '<minimax:tool_call>' }}{{ '<invoke name=\"' + name + '\">' }}", 'minimax'],
     ["{%- set dsml_token = '｜DSML｜' -%}{{ '<' + dsml_token + 'function_calls>' }}", 'dsml'],
     ["{%- set dsml_token = '｜DSML｜' -%}{{ '<' + dsml_token + 'tool_calls>' }}", 'dsml-calls'],
+    ["{{- 'List of tools: <|tool_list_start|>[' -}}", 'lfm2'],
+    ["{%- set ns.system_prompt = ns.system_prompt + 'List of tools: [' -%}", 'lfm2'],
     ['<tool_call><invoke name="x">', undefined],
     ['{{ message.content }}', undefined],
     ['<|start_header_id|>{{ role }}', undefined],

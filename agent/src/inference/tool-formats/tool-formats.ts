@@ -5,6 +5,7 @@ import { harmony } from './harmony.ts';
 import { hermes } from './hermes.ts';
 import { dsml, dsmlCalls, minimax } from './invoke.ts';
 import { kimi } from './kimi.ts';
+import { lfm2 } from './lfm2.ts';
 import { llama3 } from './llama3.ts';
 import { apriel, functools, nemotron, toolCallMark } from './marked-json.ts';
 import { mistral, mistralNamed } from './mistral.ts';
@@ -24,6 +25,7 @@ export const toolFormats: readonly ToolFormat[] = [
   deepseek,
   kimi,
   commandR,
+  lfm2,
   mistralNamed,
   mistral,
   toolCallMark,
