@@ -4,6 +4,7 @@ import { isApiError, type ApiError } from '@ollamamax/api/errors';
 import type { Logger } from '@ollamamax/common';
 import type { NodeId } from '../../raft/core/types.ts';
 import { Member } from '../../raft/node/member.ts';
+import type { Done } from '../../raft/node/pending-proposals.ts';
 import { noTransport } from '../../raft/transport/no-transport.ts';
 import { TlsTransport } from '../../raft/transport/tls-transport.ts';
 import type { Peer, Transport } from '../../raft/transport/transport.ts';
@@ -24,6 +25,8 @@ const log: Logger = createPortLogger(
   (level, message, fields) => report({ kind: 'log', level, message, fields }),
   { component: 'raft' },
 );
+
+const tellOutcome: Done = (outcome, id) => report({ kind: 'outcome', id, outcome });
 
 /** Members as they are known by another way than the log. */
 let heard = (workerData as ThreadOptions).peers;
@@ -121,7 +124,7 @@ const fail = (error: unknown): void => {
 const take = (request: Request, { member, transport }: Running): void => {
   switch (request.kind) {
     case 'propose':
-      member.propose(request.payload, (outcome) => report({ kind: 'outcome', id: request.id, outcome }));
+      member.propose(request.payload, tellOutcome, request.id);
       return;
     case 'read':
       member.read((applied) => report({ kind: 'readDone', id: request.id, applied }));

@@ -10,7 +10,7 @@ import { nobody, type Entry, type Index, type NodeId, type SoftState } from '../
 import { CommitNotices } from './commit-notices.ts';
 import { DiskWatch } from './disk-watch.ts';
 import type { DriverLimits } from './driver-limits.ts';
-import { PendingProposals, type Outcome } from './pending-proposals.ts';
+import { PendingProposals, type Done } from './pending-proposals.ts';
 import { PendingReads } from './pending-reads.ts';
 import { unwrapRequest, wrapRequest } from './request-id.ts';
 import type { DurableLog, SnapshotFiles, StateMachine } from './state-machine.ts';
@@ -99,13 +99,16 @@ export class Driver {
     this.#wake();
   }
 
-  /** @param done called once: applied, refused, or nothing is known when its time is over */
-  propose(payload: Uint8Array, done: (outcome: Outcome) => void): void {
-    if (this.#stopped) done({ kind: 'refused', reason: 'stopped' });
-    else if (this.#proposals.full) done({ kind: 'refused', reason: 'tooMany' });
-    else if (payload.length > maxProposalBytes) done({ kind: 'refused', reason: 'tooLarge' });
+  /**
+   * @param done called once: applied, refused, or nothing is known when its time is over
+   * @param tag given to it as well
+   */
+  propose(payload: Uint8Array, done: Done, tag = 0): void {
+    if (this.#stopped) done({ kind: 'refused', reason: 'stopped' }, tag);
+    else if (this.#proposals.full) done({ kind: 'refused', reason: 'tooMany' }, tag);
+    else if (payload.length > maxProposalBytes) done({ kind: 'refused', reason: 'tooLarge' }, tag);
     else {
-      const id = this.#proposals.add(done, this.#now + this.#options.limits.patienceTicks);
+      const id = this.#proposals.add(done, this.#now + this.#options.limits.patienceTicks, tag);
       this.#proposed.push(wrapRequest(id, payload));
       this.#wake();
     }

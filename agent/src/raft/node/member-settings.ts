@@ -52,4 +52,4 @@ export const defaultMemberSettings: MemberSettings = {
  * Of the heap of the thread that a member runs in, in MB: small, since what it makes mostly dies with the message that
  * made it, and a pass over more takes longer than a message may wait. V8 takes a third of it for what was just made.
  */
-export const youngGenerationMB = 6;
+export const youngGenerationMB = 12;

@@ -8,7 +8,7 @@ import type { LinkStatus, Peer, Transport } from '../transport/transport.ts';
 import { nextStep, type MemberHealth, type Step } from './autopilot.ts';
 import { Driver } from './driver.ts';
 import type { MemberSettings } from './member-settings.ts';
-import type { Outcome } from './pending-proposals.ts';
+import type { Done } from './pending-proposals.ts';
 import type { OutgoingSnapshot, SnapshotShelf } from './snapshot-shelf.ts';
 import type { DurableLog, StateMachine } from './state-machine.ts';
 
@@ -128,8 +128,8 @@ export class Member {
     return { status, alive, changing, blocked: step?.kind === 'blocked' ? step.why : undefined };
   }
 
-  propose(payload: Uint8Array, done: (outcome: Outcome) => void): void {
-    this.#driver.propose(payload, done);
+  propose(payload: Uint8Array, done: Done, tag = 0): void {
+    this.#driver.propose(payload, done, tag);
   }
 
   read(done: (applied: Index | undefined) => void): void {

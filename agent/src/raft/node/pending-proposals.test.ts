@@ -63,10 +63,10 @@ test('many come and go behind one that waits, and each is answered once', () => 
   const proposals = new PendingProposals(1, 77, 1000);
   const answers = new Map<number, number>();
   const waiting: RequestId[] = [];
-  const add = (): RequestId => {
-    const id = proposals.add(() => answers.set(id.sequence, (answers.get(id.sequence) ?? 0) + 1), 10);
-    return id;
-  };
+  let added = 0;
+  /** Its tag is its number. */
+  const add = (): RequestId =>
+    proposals.add((_outcome, tag) => answers.set(tag, (answers.get(tag) ?? 0) + 1), 10, (added += 1));
   const stuck = add();
   for (let round = 0; round < 2000; round += 1) {
     for (let more = 0; more <= round % 7; more += 1) waiting.push(add());

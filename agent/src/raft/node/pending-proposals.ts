@@ -11,25 +11,23 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly reason: Refusal | 'tooMany' | 'tooLarge' | 'stopped' }
   | { readonly kind: 'unknown' };
 
-type Done = (outcome: Outcome) => void;
-
-interface Waiting {
-  readonly done: Done;
-  deadline: number;
-}
+/** @param tag what the proposal was given with it, so that one function may serve many */
+export type Done = (outcome: Outcome, tag: number) => void;
 
 const firstSlots = 64;
 
 /**
  * Proposals of this member that wait to be applied, oldest first, each with a deadline in ticks. Their numbers follow one
- * another, so they stand in a ring, a proposal in the slot that its number names: a map would allocate a table again and
- * again while they come and go, and keep the collector busy.
+ * another, so they stand in a ring, a proposal in the slot that its number names, and without an object for each: what
+ * lives as long as a proposal waits grows old in the heap, and the collector stops everybody for it.
  */
 export class PendingProposals {
   readonly #node: NodeId;
   readonly #nonce: number;
   readonly #max: number;
-  #slots: (Waiting | undefined)[] = new Array<Waiting | undefined>(firstSlots).fill(undefined);
+  #dones: (Done | undefined)[] = new Array<Done | undefined>(firstSlots).fill(undefined);
+  #tags: number[] = new Array<number>(firstSlots).fill(0);
+  #deadlines: number[] = new Array<number>(firstSlots).fill(0);
   #waiting = 0;
   /** None before it waits. */
   #oldest = 1;
@@ -45,10 +43,13 @@ export class PendingProposals {
     return this.#waiting >= this.#max;
   }
 
-  add(done: Done, deadline: number): RequestId {
+  add(done: Done, deadline: number, tag = 0): RequestId {
     this.#lastSequence += 1;
-    if (this.#lastSequence - this.#oldest >= this.#slots.length) this.#grow();
-    this.#slots[this.#lastSequence % this.#slots.length] = { done, deadline };
+    if (this.#lastSequence - this.#oldest >= this.#dones.length) this.#grow();
+    const slot = this.#slotOf(this.#lastSequence);
+    this.#dones[slot] = done;
+    this.#tags[slot] = tag;
+    this.#deadlines[slot] = deadline;
     this.#waiting += 1;
     return { node: this.#node, nonce: this.#nonce, sequence: this.#lastSequence };
   }
@@ -56,24 +57,21 @@ export class PendingProposals {
   /** Of an entry that was applied: answers when it is one of these. */
   settle({ node, nonce, sequence }: RequestId, outcome: () => Outcome): void {
     if (node !== this.#node || nonce !== this.#nonce) return;
-    this.#take(sequence)?.done(outcome());
+    if (this.#isWaiting(sequence)) this.#answer(sequence, outcome());
   }
 
   /** Those that wait now do so no longer than that: whoever they were handed to does not lead any more. */
   hurry(deadline: number): void {
     for (let sequence = this.#oldest; sequence <= this.#lastSequence; sequence += 1) {
-      const waiting = this.#at(sequence);
-      if (waiting !== undefined) waiting.deadline = Math.min(waiting.deadline, deadline);
+      const slot = this.#slotOf(sequence);
+      this.#deadlines[slot] = Math.min(this.#deadlines[slot] ?? 0, deadline);
     }
   }
 
   /** Whose deadline has passed is told that nothing is known. All have the same patience, so the oldest come first. */
   expire(tick: number): void {
-    for (let oldest = this.#at(this.#oldest); oldest !== undefined; oldest = this.#at(this.#oldest)) {
-      if (oldest.deadline > tick) return;
-      this.#take(this.#oldest);
-      oldest.done({ kind: 'unknown' });
-    }
+    while (this.#waiting > 0 && (this.#deadlines[this.#slotOf(this.#oldest)] ?? 0) <= tick)
+      this.#answer(this.#oldest, { kind: 'unknown' });
   }
 
   /** This member stops: what was handed to the log may yet be applied. */
@@ -81,26 +79,36 @@ export class PendingProposals {
     this.expire(Infinity);
   }
 
-  #at(sequence: number): Waiting | undefined {
-    const isKnown = sequence >= this.#oldest && sequence <= this.#lastSequence;
-    return isKnown ? this.#slots[sequence % this.#slots.length] : undefined;
+  #slotOf(sequence: number): number {
+    return sequence % this.#dones.length;
   }
 
-  /** @returns that one, which waits no more */
-  #take(sequence: number): Waiting | undefined {
-    const waiting = this.#at(sequence);
-    if (waiting === undefined) return undefined;
-    this.#slots[sequence % this.#slots.length] = undefined;
+  #isWaiting(sequence: number): boolean {
+    const isKnown = sequence >= this.#oldest && sequence <= this.#lastSequence;
+    return isKnown && this.#dones[this.#slotOf(sequence)] !== undefined;
+  }
+
+  #answer(sequence: number, outcome: Outcome): void {
+    const slot = this.#slotOf(sequence);
+    const [done, tag] = [this.#dones[slot], this.#tags[slot] ?? 0];
+    this.#dones[slot] = undefined;
     this.#waiting -= 1;
-    while (this.#oldest <= this.#lastSequence && this.#at(this.#oldest) === undefined) this.#oldest += 1;
-    return waiting;
+    while (this.#oldest <= this.#lastSequence && !this.#isWaiting(this.#oldest)) this.#oldest += 1;
+    done?.(outcome, tag);
   }
 
   /** Twice the room: one that waits for long keeps the slots of all that came after it. */
   #grow(): void {
-    const slots = new Array<Waiting | undefined>(2 * this.#slots.length).fill(undefined);
-    for (let sequence = this.#oldest; sequence < this.#lastSequence; sequence += 1)
-      slots[sequence % slots.length] = this.#slots[sequence % this.#slots.length];
-    this.#slots = slots;
+    const [dones, tags, deadlines] = [this.#dones, this.#tags, this.#deadlines];
+    const room = 2 * dones.length;
+    this.#dones = new Array<Done | undefined>(room).fill(undefined);
+    this.#tags = new Array<number>(room).fill(0);
+    this.#deadlines = new Array<number>(room).fill(0);
+    for (let sequence = this.#oldest; sequence < this.#lastSequence; sequence += 1) {
+      const [from, to] = [sequence % dones.length, sequence % room];
+      this.#dones[to] = dones[from];
+      this.#tags[to] = tags[from] ?? 0;
+      this.#deadlines[to] = deadlines[from] ?? 0;
+    }
   }
 }

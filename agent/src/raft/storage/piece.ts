@@ -52,7 +52,7 @@ const plan = (
   apply: effect,
 });
 
-/** A class, since there is one for each write of a busy member: it lives until the disk has answered, and so should little. */
+/** A class and no closures: there is one for each write, and what lives until the disk has answered should be little. */
 class EntriesPlan implements RecordPlan {
   readonly type = recordTypes.entries;
   readonly payloadBytes: number;

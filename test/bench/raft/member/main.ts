@@ -7,6 +7,7 @@ import { openDisk } from '../../../../agent/src/catalog/thread/open-member.ts';
 import { defaultMemberSettings } from '../../../../agent/src/raft/node/member-settings.ts';
 import type { Peer } from '../../../../agent/src/raft/transport/transport.ts';
 import { Member } from '../../../../agent/src/raft/node/member.ts';
+import type { Done } from '../../../../agent/src/raft/node/pending-proposals.ts';
 import type { StateMachine } from '../../../../agent/src/raft/node/state-machine.ts';
 import { TlsTransport } from '../../../../agent/src/raft/transport/tls-transport.ts';
 import { answers, ClientAnswers, ClientFrames, kinds } from '../client-wire.ts';
@@ -105,15 +106,13 @@ const serve = (socket: TLSSocket): void => {
   const answer = (number: number, kind: number): void => {
     if (waiting.push(number, kind) === 1) queueMicrotask(send);
   };
+  const tell: Done = ({ kind }, number) => answer(number, kind === 'applied' ? answers.done : answers.failed);
   socket.on('data', (chunk: Buffer) => {
     frames.push(chunk, (number, kind, body) => {
       if (kind === kinds.read)
         member.read((at) => answer(number, at === undefined ? answers.failed : answers.done));
-      else
-        // It is copied at once.
-        member.propose(body, ({ kind: outcome }) =>
-          answer(number, outcome === 'applied' ? answers.done : answers.failed),
-        );
+      // It is copied at once.
+      else member.propose(body, tell, number);
     });
   });
   socket.on('error', () => socket.destroy());

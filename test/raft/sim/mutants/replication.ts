@@ -124,8 +124,8 @@ export const replication: readonly Mutant[] = [
     name: 'unknown-is-refused',
     pitfall: 36,
     file: 'node/pending-proposals.ts',
-    find: "oldest.done({ kind: 'unknown' });",
-    replace: "oldest.done({ kind: 'refused', reason: 'noLeader' });",
+    find: "this.#answer(this.#oldest, { kind: 'unknown' });",
+    replace: "this.#answer(this.#oldest, { kind: 'refused', reason: 'noLeader' });",
     why: 'what was not applied in time may be applied later',
   },
   {
