@@ -12,8 +12,8 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 test.each([
-  ['0\n', '250'],
-  ['-100\n', '150'],
+  ['0\n', '1000'],
+  ['-100\n', '900'],
   ['997\n', '1000'],
 ])('a process that has the score %j is given %j', async (score, raised) => {
   const path = join(root, 'proc/7/oom_score_adj');

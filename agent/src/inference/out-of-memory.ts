@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** In thousandths of the memory there is, as if the process took so much more. */
-const handicap = 250;
+/**
+ * In thousandths of the memory there is, as if the process took so much more: more than any other can take, since pages of
+ * the model's file do not count once the kernel has taken them back.
+ */
+const handicap = 1000;
 const highestScore = 1000;
 
 /**
