@@ -137,7 +137,14 @@ const everything = {
     tokenLifetimeSeconds: 3600,
   },
   tls: { managed: true },
-  inference: { contextSize: 8192, parallel: 2, keepAliveSeconds: -1, maxLoadedModels: 1, maxQueue: 0 },
+  inference: {
+    contextSize: 8192,
+    parallel: 2,
+    keepAliveSeconds: -1,
+    maxLoadedModels: 1,
+    maxQueue: 0,
+    speculation: false,
+  },
   monitoring: { interval: '15s', labels: { release: 'prometheus' } },
   networkPolicy: {
     clients: [

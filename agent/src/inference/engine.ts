@@ -38,6 +38,8 @@ export interface EngineModel {
   readonly parallel: number;
   /** Requests that may wait. */
   readonly maxQueue: number;
+  /** Whether tokens are guessed where that is faster. */
+  readonly speculation: boolean;
   /** Seconds; negative: for ever. */
   readonly keepAliveSeconds: number;
   /** Jinja template used instead of the file's own. */

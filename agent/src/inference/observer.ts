@@ -10,6 +10,8 @@ export interface EngineObserver {
   /** Tokens that arrived from the runner, with the time since the batch before. */
   tokens?(model: string, count: number, secondsSinceLast: number): void;
   finished?(model: string, outcome: string, promptTokens: number, completionTokens: number): void;
+  /** Tokens of a finished request that were computed in advance, rightly or in vain. */
+  guessed?(model: string, right: number, wrong: number): void;
   loaded?(model: string, seconds: number): void;
   loadFailed?(model: string, code: string): void;
   unloaded?(model: string): void;

@@ -31,6 +31,7 @@ export const createWatch = (observer: EngineObserver, name: string, startedAt: n
         case 'done': {
           const { promptTokens, completionTokens } = event.usage;
           observer.finished?.(name, event.reason, promptTokens, completionTokens);
+          if (event.guesses !== undefined) observer.guessed?.(name, event.guesses.right, event.guesses.wrong);
           return;
         }
         case 'failed':

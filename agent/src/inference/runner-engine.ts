@@ -107,6 +107,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     adapters: (model.adapters ?? []).map(({ path, scale }) => ({ path, scale })),
     contextSize,
     parallel: model.parallel,
+    speculation: model.speculation,
     threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
     batchThreads: options.threads,
     gpu: options.gpu,

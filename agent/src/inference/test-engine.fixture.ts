@@ -18,6 +18,7 @@ export const tinyModel = (overrides: Partial<EngineModel> = {}): EngineModel => 
   maxContextSize: 2048,
   parallel: 4,
   maxQueue: 16,
+  speculation: true,
   keepAliveSeconds: -1,
   parameters: {},
   ...overrides,

@@ -39,6 +39,7 @@ describe('a model from a file', () => {
       maxContextSize: 2048,
       parallel: 4,
       maxQueue: 512,
+      speculation: true,
       keepAliveSeconds: 300,
       parameters: {},
     });
@@ -130,7 +131,7 @@ describe('a model from a file', () => {
 
 describe('settings', () => {
   test('of the cluster and of the model reach the engine', async () => {
-    const settings = { contextSize: 512, parallel: 2, maxQueue: 9, keepAliveSeconds: -1 };
+    const settings = { contextSize: 512, parallel: 2, maxQueue: 9, keepAliveSeconds: -1, speculation: false };
     const spec: ModelSpec = {
       name: 'ns/tiny:v1',
       source: { file: tiny },
@@ -145,6 +146,7 @@ describe('settings', () => {
       parallel: 2,
       maxQueue: 9,
       keepAliveSeconds: -1,
+      speculation: false,
       system: 'Be brief.',
       template: '{{ messages[0].content }}',
       parameters: { temperature: 0.1, stop: ['x'] },

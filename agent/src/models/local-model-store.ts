@@ -65,7 +65,13 @@ const defaultLimits: LocalModelStoreLimits = {
   goneBlobMs: 10_000,
 };
 
-const defaults = { contextSize: 4096, parallel: 4, maxQueue: 512, keepAliveSeconds: 300 } as const;
+const defaults = {
+  contextSize: 4096,
+  parallel: 4,
+  maxQueue: 512,
+  keepAliveSeconds: 300,
+  speculation: true,
+} as const;
 
 const numCtx = (spec: ModelSpec): number | undefined => {
   const value = spec.parameters?.num_ctx;
@@ -162,6 +168,7 @@ class LocalModelStore implements ModelStore, Component {
       maxContextSize,
       parallel: settings.parallel ?? defaults.parallel,
       maxQueue: settings.maxQueue ?? defaults.maxQueue,
+      speculation: settings.speculation ?? defaults.speculation,
       keepAliveSeconds: spec.keepAliveSeconds ?? settings.keepAliveSeconds ?? defaults.keepAliveSeconds,
       ...(spec.template === undefined ? {} : { template: spec.template }),
       ...(spec.system === undefined ? {} : { system: spec.system }),

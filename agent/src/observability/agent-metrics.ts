@@ -186,6 +186,12 @@ export class AgentMetrics {
       labelNames,
       registers,
     });
+    const guessed = new Counter({
+      name: 'ollamamax_guessed_tokens_total',
+      help: 'Tokens of answers that were computed in advance, by whether they came true.',
+      labelNames: ['model', 'outcome'],
+      registers,
+    });
     const loads = new Counter({
       name: 'ollamamax_model_loads_total',
       help: 'Loads of models into memory.',
@@ -216,6 +222,10 @@ export class AgentMetrics {
       finished: (model, finish, prompt) => {
         requests.inc({ model, finish });
         promptTokens.inc({ model }, prompt);
+      },
+      guessed: (model, right, wrong) => {
+        guessed.inc({ model, outcome: 'right' }, right);
+        guessed.inc({ model, outcome: 'wrong' }, wrong);
       },
       loaded: (model, seconds) => {
         loads.inc({ model, outcome: 'ok' });

@@ -260,6 +260,11 @@ export const OllamaClusterSpec = Type.Object(
           default: 512,
           description: 'Requests that may wait per model and agent.',
         }),
+        speculation: Type.Boolean({
+          default: true,
+          description:
+            'Guess what follows in an answer from what was said before, and compute several tokens at once where that is faster. Answers stay the same.',
+        }),
       },
       {
         default: {},

@@ -168,6 +168,13 @@ export const ClusterSettings = Type.Object(
     maxLoadedModels: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'Models held in memory per agent.' }),
     ),
+    speculation: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'Guess what follows in an answer from what was said before, and compute several tokens at once where that is faster. Answers stay the same.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

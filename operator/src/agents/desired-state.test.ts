@@ -173,6 +173,7 @@ describe('what agents are told of a model', () => {
       keepAliveSeconds: -1,
       maxLoadedModels: 3,
       maxQueue: 0,
+      speculation: true,
     });
   });
 });

@@ -217,10 +217,11 @@ export interface DesiredContent {
 }
 
 export const desiredContent = (cluster: OllamaCluster, plans: readonly ModelPlan[]): DesiredContent => {
-  const { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue } = cluster.spec.inference;
+  const { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue, speculation } =
+    cluster.spec.inference;
   return {
     models: plans.flatMap(({ spec }) => (spec === undefined ? [] : [spec])),
-    settings: { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue },
+    settings: { contextSize, parallel, keepAliveSeconds, maxLoadedModels, maxQueue, speculation },
   };
 };
 

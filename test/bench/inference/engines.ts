@@ -5,10 +5,10 @@ import { chat } from './chat-client.ts';
 import type { Figures } from './comparison.ts';
 import type { Engine, EngineSetup } from './engine.ts';
 import type { LlamaServerProgram } from './llama-server-program.ts';
-import { split, startLlamaServer, unified } from './llama-server.ts';
+import { lookup, split, startLlamaServer, unified } from './llama-server.ts';
 import type { LoadContext } from './loads.ts';
 import { startOllama } from './ollama.ts';
-import { startOurs } from './ours.ts';
+import { guessing, startOurs } from './ours.ts';
 import type { Prompts } from './prompts.ts';
 
 /** Everything that the loads of a run have in common. */
@@ -21,22 +21,29 @@ export interface Surroundings {
   readonly options: BenchOptions;
 }
 
-export type EngineKind = 'ours' | 'split' | 'unified' | 'ollama' | 'ollama parallel';
+export type EngineKind = 'ours' | 'guessing' | 'split' | 'unified' | 'lookup' | 'ollama' | 'ollama parallel';
 
 const startOne = (kind: EngineKind, setup: EngineSetup, around: Surroundings): Promise<Engine> => {
   switch (kind) {
     case 'ours':
       return startOurs(setup);
+    case 'guessing':
+      return startOurs(setup, guessing);
     case 'split':
       return startLlamaServer(around.llamaServer, setup, split);
     case 'unified':
       return startLlamaServer(around.llamaServer, setup, unified);
+    case 'lookup':
+      return startLlamaServer(around.llamaServer, setup, lookup);
     case 'ollama':
       return startOllama(around.ollama, setup, undefined);
     case 'ollama parallel':
       return startOllama(around.ollama, setup, setup.parallel);
   }
 };
+
+/** Also a model that has learned to write says more than a few words to it. */
+const warmUp = 'Write a short story about a fox and a lantern.';
 
 /** Starts engines of the same setup, all together, and stops them after use. */
 export const withEngines = async <T>(
@@ -53,7 +60,7 @@ export const withEngines = async <T>(
       const engine = await startOne(kind, { ...setup, threads: around.threads }, around);
       engines.push(engine);
       // The first answer of a process loads what was put off until it.
-      await chat(engine, { prompt: around.prompts('warm-up', 16), tokens: 16 }, { signal });
+      await chat(engine, { prompt: warmUp, tokens: 16 }, { signal });
     }
     return await use(engines);
   } finally {

@@ -8,6 +8,8 @@ import type { LlamaServerProgram } from './llama-server-program.ts';
 /** Names of the two ways to divide the context among the requests. */
 export const split = 'llama-server';
 export const unified = 'llama-server -kvu';
+/** With its own prompt lookup, as long and as many tokens as ours. */
+export const lookup = 'llama-server --spec-type ngram-simple';
 
 /** Polls a URL until it answers with success, unless the program ends before. */
 export const untilUp = async (
@@ -26,11 +28,16 @@ export const untilUp = async (
   }
 };
 
+const lookupOptions = [
+  ...['--spec-type', 'ngram-simple'],
+  ...['--spec-ngram-simple-size-n', '3', '--spec-ngram-simple-size-m', '16'],
+];
+
 /** llama-server as its users start it: prompt cache and continuous batching are on without being asked for. */
 export const startLlamaServer = async (
   { folder }: LlamaServerProgram,
   setup: EngineSetup,
-  name: typeof split | typeof unified,
+  name: typeof split | typeof unified | typeof lookup,
   more: readonly string[] = [],
 ): Promise<Engine> => {
   const [port = 0] = await freePorts(1);
@@ -45,6 +52,7 @@ export const startLlamaServer = async (
       ...['--host', '127.0.0.1', '--port', String(port)],
       '--no-webui',
       ...(name === unified ? ['-kvu'] : []),
+      ...(name === lookup ? lookupOptions : []),
       ...more,
     ],
     { cwd: folder, env: { PATH: process.env.PATH, LD_LIBRARY_PATH: folder } },

@@ -36,28 +36,71 @@ const workOf = (outcomes: readonly ChatOutcome[]): Work => ({
   tokens: outcomes.reduce((sum, { tokens }) => sum + tokens, 0),
 });
 
-/** All clients at once; tokens per second from the first request to the last token. */
-export const aggregate = async (
+/** All requests at once; tokens per second from the first request to the last token. */
+const together = async (
+  engine: Engine,
+  context: LoadContext,
+  requests: readonly ChatRequest[],
+): Promise<Work & { readonly tokensPerSecond: number }> => {
+  const start = performance.now();
+  const outcomes = await Promise.all(requests.map((one) => chat(engine, one, context)));
+  const work = workOf(outcomes);
+  const seconds = (Math.max(...outcomes.map(({ endAt }) => endAt)) - start) / 1000;
+  return { ...work, tokensPerSecond: work.tokens / seconds };
+};
+
+/** All clients at once. */
+export const aggregate = (
   engine: Engine,
   context: LoadContext,
   clients: number,
   size: RequestSize,
   schema?: object,
-): Promise<Work & { readonly tokensPerSecond: number }> => {
-  const start = performance.now();
-  const outcomes = await Promise.all(
-    range(clients).map((client) =>
-      chat(
-        engine,
-        { ...request(context, client, size), ...(schema === undefined ? {} : { schema }) },
-        context,
-      ),
-    ),
+): ReturnType<typeof together> =>
+  together(
+    engine,
+    context,
+    range(clients).map((client) => ({
+      ...request(context, client, size),
+      ...(schema === undefined ? {} : { schema }),
+    })),
   );
-  const work = workOf(outcomes);
-  const seconds = (Math.max(...outcomes.map(({ endAt }) => endAt)) - start) / 1000;
-  return { ...work, tokensPerSecond: work.tokens / seconds };
+
+const someOf = (...values: readonly string[]): object => ({ enum: values });
+const columns = {
+  identifier_of_the_item: someOf('red', 'green', 'blue', 'yellow'),
+  description_of_the_item: someOf('small', 'large', 'round', 'square'),
+  warehouse_location: someOf('north', 'south', 'east', 'west'),
+  is_available: { type: 'boolean' },
 };
+/** More rows than an answer has room for. */
+const table = {
+  type: 'array',
+  items: {
+    type: 'object',
+    properties: columns,
+    required: Object.keys(columns),
+    additionalProperties: false,
+  },
+  minItems: 64,
+};
+
+/** All clients at once, each of whom is answered with rows of a table in JSON. */
+export const repeatedRows = (
+  engine: Engine,
+  context: LoadContext,
+  clients: number,
+  tokens: number,
+): ReturnType<typeof together> =>
+  together(
+    engine,
+    context,
+    range(clients).map((client) => ({
+      prompt: `List the items of ${context.prompts(`${context.seed} client ${client}`, 2)} as JSON.`,
+      tokens,
+      schema: table,
+    })),
+  );
 
 /** Tokens that had come at a time, by the share of the text: pieces may hold more than one token. */
 const tokensUntil = (outcome: ChatOutcome, at: number): number => {

@@ -5,14 +5,26 @@ import { own, pidOf } from '../harness/child-process.ts';
 import { largestOf, type Engine, type EngineSetup } from './engine.ts';
 
 export const ours = 'ours';
+export const guessing = 'ours, guessing';
 
-/** One agent that is alone, as `ollamamax serve` starts it, asked by plain HTTP like the others. */
-export const startOurs = async (setup: EngineSetup): Promise<Engine> => {
+/**
+ * One agent that is alone, as `ollamamax serve` starts it, asked by plain HTTP like the others. It guesses no tokens
+ * unless it is to: a model with random weights repeats itself, and what that saves is no measure of an engine.
+ */
+export const startOurs = async (
+  setup: EngineSetup,
+  name: typeof ours | typeof guessing = ours,
+): Promise<Engine> => {
   const cluster = await startLocalCluster({
     agents: 1,
     models: [{ name: 'bench', source: { file: setup.file } }],
     config: {
-      settings: { contextSize: setup.contextSize, parallel: setup.parallel, keepAliveSeconds: -1 },
+      settings: {
+        contextSize: setup.contextSize,
+        parallel: setup.parallel,
+        keepAliveSeconds: -1,
+        speculation: name === guessing,
+      },
       inference: { threads: setup.threads },
     },
   });
@@ -24,7 +36,7 @@ export const startOurs = async (setup: EngineSetup): Promise<Engine> => {
     const pid = pidOf(agent.process);
     const processes = (): readonly number[] => [pid, ...descendantsOf(pid)];
     return {
-      name: ours,
+      name,
       url: agent.api,
       model: 'bench',
       holder: () => largestOf(descendantsOf(pid)),

@@ -27,6 +27,7 @@ const seeingTiny = (overrides: Partial<EngineModel> = {}): EngineModel =>
   tinyModel({
     projector: { digest: 'eye', path: seeing.projector, sizeBytes: statSync(seeing.projector).size },
     parallel: 2,
+    speculation: true,
     ...overrides,
   });
 

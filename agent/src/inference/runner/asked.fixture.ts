@@ -1,7 +1,8 @@
 import { expect } from '@jest/globals';
 import { greedySampling } from './greedy-sampling.ts';
 import { lettersOf, textOf } from './letters-backend.fixture.ts';
-import type { StepOutcome, StepScheduler, StepTask } from './step-scheduler.ts';
+import type { StepScheduler } from './step-scheduler.ts';
+import type { StepOutcome, StepTask } from './token-scheduler.ts';
 
 /** One request to a scheduler of letters. */
 export interface Asked {

@@ -13,6 +13,7 @@ const turn = (sequence: number, pending: number, overrides: Partial<Turn> = {}):
   sequence,
   held: 10,
   pending: Array.from({ length: pending }, (_, index) => index),
+  guesses: [],
   isAnswering: false,
   admittedAt: sequence,
   ...overrides,

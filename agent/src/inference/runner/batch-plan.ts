@@ -7,6 +7,8 @@ export interface Turn {
   readonly held: number;
   /** Tokens to compute, in order; one once the prompt is done. */
   readonly pending: readonly number[];
+  /** Tokens that are computed in advance behind it: of each turn as many, and none where a prompt is read. */
+  readonly guesses: readonly number[];
   /** Whether it answers already: its client waits for the next token. */
   readonly isAnswering: boolean;
   /** Rises from request to request. */
@@ -62,23 +64,29 @@ export const planBatch = (
   const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
   const due = Math.floor(promptBudget * patience(reading.length, answering.length));
   let left = answering.length > 0 ? Math.min(due, batchSize - answering.length) : batchSize;
-  const parts = answering.map(({ sequence, held, pending }): BatchPart => ({
+  const parts = answering.map(({ sequence, held, pending, guesses }): BatchPart => ({
     sequence,
     position: held,
-    tokens: pending,
+    tokens: [...pending, ...guesses],
     wantsNext: true,
+    guessed: guesses.length,
   }));
   for (const { sequence, held, pending } of reading) {
     if (left <= 0) break;
     const tokens = pending.slice(0, left);
     left -= tokens.length;
-    parts.push({ sequence, position: held, tokens, wantsNext: tokens.length === pending.length });
+    const wantsNext = tokens.length === pending.length;
+    parts.push({ sequence, position: held, tokens, wantsNext, guessed: 0 });
   }
   parts.sort((a, b) => a.sequence - b.sequence);
   const size = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  const fillers = needsAdjacent ? fillersFor(parts, bystanders, contextSize, batchSize - size) : [];
+  // Sequences that go on by different numbers of tokens are not computed together.
+  const filling = Array.from({ length: 1 + (answering[0]?.guesses.length ?? 0) }, () => fillingToken);
+  const room = Math.floor((batchSize - size) / filling.length);
+  const usable = bystanders.filter(({ held }) => held + filling.length <= contextSize);
+  const fillers = needsAdjacent ? fillersFor(parts, usable, room) : [];
   for (const { sequence, held } of fillers)
-    parts.push({ sequence, position: held, tokens: [fillingToken], wantsNext: false });
+    parts.push({ sequence, position: held, tokens: filling, wantsNext: false, guessed: 0 });
   return { parts: parts.sort((a, b) => a.sequence - b.sequence), fillers };
 };
 
@@ -86,13 +94,12 @@ export const planBatch = (
 const fillersFor = (
   parts: readonly BatchPart[],
   bystanders: readonly Bystander[],
-  contextSize: number,
   room: number,
 ): readonly Bystander[] => {
   const longest = Math.max(...parts.map(({ position, tokens }) => position + tokens.length));
   // One that holds more would make all of them attend over as much.
   const blocks = Math.ceil(longest / attentionBlock) * attentionBlock;
-  const usable = bystanders.filter(({ held }) => held < Math.min(contextSize, blocks));
+  const usable = bystanders.filter(({ held }) => held < blocks);
   const fillers: Bystander[] = [];
   for (const [index, { sequence }] of parts.entries()) {
     const before = parts[index - 1]?.sequence ?? sequence - 1;

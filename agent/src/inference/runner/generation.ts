@@ -7,7 +7,7 @@ import { buildPrompt, type Prompt } from './prompt.ts';
 import type { JobEvent, JobUsage } from './protocol.ts';
 import { answerAtOnce } from './side-jobs.ts';
 import type { Grammar } from './step-backend.ts';
-import type { StepOutcome } from './step-scheduler.ts';
+import type { StepOutcome } from './token-scheduler.ts';
 
 /** How the answer to one request is written. */
 type AnswerShape = Pick<OutputOptions, 'form' | 'thinking'>;
@@ -114,6 +114,7 @@ const answer = async (
   /** Tokens of the answer, where they are wanted. */
   const answered: number[] = [];
   let firstAt: bigint | undefined;
+  const guesses = { right: 0, wrong: 0 };
   const room =
     job.keepOnShift === undefined ? model.contextSize - tokens.length : mostContexts * model.contextSize;
   const mostTokens = Math.min(job.sampling.maxTokens ?? Number.POSITIVE_INFINITY, room);
@@ -139,6 +140,7 @@ const answer = async (
       id,
       reason: output.calls > 0 ? 'tool_calls' : reason,
       usage,
+      ...(guesses.right + guesses.wrong === 0 ? {} : { guesses }),
       ...(job.wantsContext ? { context: [...tokens, ...shown()] } : {}),
       ...(stopSequence === undefined ? {} : { stopSequence }),
     };
@@ -160,6 +162,10 @@ const answer = async (
       return !state.isComplete && count < mostTokens;
     },
     onProgress: progress,
+    onGuesses: (right, wrong) => {
+      guesses.right += right;
+      guesses.wrong += wrong;
+    },
   });
   return finish(end === 'ended' || state.isComplete ? 'stop' : 'length', cachedTokens);
 };

@@ -59,7 +59,7 @@ export class LettersBackend implements StepBackend {
   async decode(
     parts: readonly BatchPart[],
     samplerOf: (sequence: number) => TokenSampler,
-  ): Promise<readonly (Choice | undefined)[]> {
+  ): Promise<readonly (readonly Choice[])[]> {
     this.#mayChange();
     this.#isDecoding = true;
     this.#copied.clear();
@@ -72,14 +72,20 @@ export class LettersBackend implements StepBackend {
     } finally {
       this.#isDecoding = false;
     }
-    return parts.map(({ sequence, wantsNext }) => {
-      if (!wantsNext) return undefined;
-      const sampler = samplerOf(sequence);
-      if (!this.#alive.has(sampler)) throw new Error('a sampler was used that is disposed');
-      if (this.broken.has(sampler)) return { error: new Error('no chance') };
-      const token = this.#options.next(this.#of(sequence));
-      return { next: { token, isEnd: token === endToken } };
-    });
+    return parts.map((part) => (part.wantsNext ? this.#choose(part, samplerOf(part.sequence)) : []));
+  }
+
+  #choose({ sequence, tokens, guessed }: BatchPart, sampler: TokenSampler): readonly Choice[] {
+    if (!this.#alive.has(sampler)) throw new Error('a sampler was used that is disposed');
+    if (this.broken.has(sampler)) return [{ error: new Error('no chance') }];
+    const held = this.#of(sequence);
+    const choices: Choice[] = [];
+    for (let left = guessed; left >= 0; left -= 1) {
+      const token = this.#options.next(held.slice(0, held.length - left));
+      choices.push({ next: { token, isEnd: token === endToken } });
+      if (token === endToken || token !== tokens[tokens.length - left]) break;
+    }
+    return choices;
   }
 
   canCut(_sequence: number): boolean {

@@ -55,7 +55,7 @@ export interface LlamaBackendOptions {
   readonly sequences: number;
   readonly contextSize: number;
   readonly batchSize: number;
-  /** Whether tokens can be taken out of the middle and the rest moved. */
+  /** Whether the model keeps a state of each token, so that some can be taken out and the rest moved. */
   readonly canShift: boolean;
   readonly newSampler: () => RawSampler;
   /** Native state of a grammar for one answer. */
@@ -67,39 +67,48 @@ interface LlamaSampler {
   readonly native: RawSampler;
   /** How many of the likeliest tokens are told beside the chosen one; undefined: not even its own likelihood. */
   readonly topLogprobs: number | undefined;
+  /**
+   * Shows likelihoods as the model has them, where they are asked for and our own build is not there. Tokens of several
+   * sequences are chosen at the same time, so none can be shared.
+   */
+  readonly plain: RawSampler | undefined;
 }
 
-/** A token to choose: for which part of the batch, where its likelihoods are, and by whom. */
+/** Tokens to choose one after the other: for which part of the batch, and by whom. */
 interface Wanted {
   readonly part: number;
-  readonly at: LogitIndex;
   readonly by: LlamaSampler;
+  /** Where their likelihoods are. */
+  readonly at: readonly LogitIndex[];
+  /** What each of them was guessed to be, but for the last: only if it is that, the next one is chosen. */
+  readonly guesses: readonly number[];
 }
 
 const failedChoice = (error: unknown): Choice => ({
   error: error instanceof Error ? error : new Error(String(error)),
 });
 
-const noIndexes = new Uint32Array(0);
 const noToken = -1;
+const notChosen = -2;
+/** No token is ever this one. */
+const noGuess = -2;
 /** OpenAI's lowest bias, which is to mean never. */
 const neverBias = -100;
 
 /** The context of node-llama-cpp as the scheduler wants it. */
 export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend => {
   const { raw, own, sequences, contextSize, batchSize, newSampler } = options;
-  /** Shows likelihoods as the model has them; made when the first request asks for them. */
-  let plain: RawSampler | undefined;
   const samplers = new WeakMap<TokenSampler, LlamaSampler>();
 
   const sampledToken = (token: number): SampledToken | undefined =>
     token === noToken ? undefined : { token, isEnd: options.isEnd(token) };
 
-  const logprobsOf = async (at: LogitIndex, token: number, count: number): Promise<SampledLogprobs> => {
-    if (plain === undefined) {
-      plain = newSampler();
-      plain.applyConfig({ temperature: 0 });
-    }
+  const logprobsOf = async (
+    at: LogitIndex,
+    token: number,
+    count: number,
+    plain: RawSampler,
+  ): Promise<SampledLogprobs> => {
     const [, , , logits = [], weight = 1] = await raw.sampleToken(
       at,
       plain,
@@ -151,15 +160,22 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
             tokenBiasValues: Float32Array.from(bias, ([, value]) => (value <= neverBias ? -Infinity : value)),
           }),
     });
-    const sampler: TokenSampler = { dispose: () => native.dispose() };
-    samplers.set(sampler, { native, topLogprobs });
+    const plain = topLogprobs !== undefined && own === undefined ? newSampler() : undefined;
+    plain?.applyConfig({ temperature: 0 });
+    const sampler: TokenSampler = {
+      dispose: () => {
+        native.dispose();
+        plain?.dispose();
+      },
+    };
+    samplers.set(sampler, { native, topLogprobs, plain });
     return sampler;
   };
 
   /** Chooses a token of the batch that was computed last. */
   const sample = async (
     at: LogitIndex,
-    { native, topLogprobs }: LlamaSampler,
+    { native, topLogprobs, plain }: LlamaSampler,
   ): Promise<SampledToken | undefined> => {
     if (topLogprobs !== undefined && own !== undefined) {
       const [chosen, , , , , ids, values] = await own.sampleToken(
@@ -176,42 +192,64 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       return { ...found, logprobs: toLogprobs(ids, values) };
     }
     const found = sampledToken(await raw.sampleToken(at, native));
-    return topLogprobs === undefined || found === undefined || found.isEnd
+    return topLogprobs === undefined || plain === undefined || found === undefined || found.isEnd
       ? found
-      : { ...found, logprobs: await logprobsOf(at, found.token, topLogprobs) };
+      : { ...found, logprobs: await logprobsOf(at, found.token, topLogprobs, plain) };
   };
 
-  /** Computes what has been added, and chooses tokens: at once where that is possible. */
-  const compute = async (wanted: readonly Wanted[]): Promise<ReadonlyMap<number, Choice>> => {
-    const atOnce = own === undefined ? [] : wanted.filter(({ by }) => by.topLogprobs === undefined);
-    const chosen = new Map<number, Choice>();
-    if (own === undefined || atOnce.length === 0) await raw.decodeBatch();
+  /** Computes what has been added, and chooses tokens on the way where that is possible. */
+  const computeAndChoose = async (
+    native: OwnContext,
+    wanted: readonly Wanted[],
+  ): Promise<readonly (readonly Choice[])[]> => {
+    const all = wanted.flatMap(({ by, at, guesses }) =>
+      at.map((index, place) => ({ index, by, guess: guesses[place - 1] ?? noToken })),
+    );
+    const [tokens, errors] = await native.decodeBatchAndSample(
+      Uint32Array.from(all, ({ index }) => index),
+      all.map(({ by }) => by.native),
+      Int32Array.from(all, ({ guess }) => guess),
+    );
+    let next = 0;
+    return wanted.map(({ at }) => {
+      const begin = next;
+      next += at.length;
+      return at.flatMap((_index, place): readonly Choice[] => {
+        const token = tokens[begin + place] ?? noToken;
+        const error = errors[begin + place];
+        if (token === notChosen) return [];
+        return [error === undefined ? { next: sampledToken(token) } : { error: new Error(error) }];
+      });
+    });
+  };
+
+  /** Chooses tokens of the batch that was computed last. */
+  const choose = async ({ by, at, guesses }: Wanted): Promise<readonly Choice[]> => {
+    const choices: Choice[] = [];
+    for (const [place, index] of at.entries()) {
+      const choice = await sample(index, by).then((next) => ({ next }), failedChoice);
+      choices.push(choice);
+      if (!('next' in choice) || choice.next === undefined || choice.next.token !== guesses[place]) break;
+    }
+    return choices;
+  };
+
+  /** Computes what has been added and chooses tokens. @returns them by their part of the batch */
+  const compute = async (wanted: readonly Wanted[]): Promise<ReadonlyMap<number, readonly Choice[]>> => {
+    const chosen = new Map<number, readonly Choice[]>();
+    const onTheWay = own === undefined ? [] : wanted.filter(({ by }) => by.topLogprobs === undefined);
+    if (own === undefined || onTheWay.length === 0) await raw.decodeBatch();
     else {
-      const [tokens, errors] = await own.decodeBatchAndSample(
-        Uint32Array.from(atOnce, ({ at }) => at),
-        atOnce.map(({ by }) => by.native),
-      );
-      for (const [index, { part }] of atOnce.entries()) {
-        const error = errors[index];
-        chosen.set(
-          part,
-          error === undefined
-            ? { next: sampledToken(tokens[index] ?? noToken) }
-            : { error: new Error(error) },
-        );
-      }
+      const choices = await computeAndChoose(own, onTheWay);
+      for (const [index, { part }] of onTheWay.entries()) chosen.set(part, choices[index] ?? []);
     }
     const others = wanted.filter(({ part }) => !chosen.has(part));
-    await Promise.all(
-      others.map(async ({ part, at, by }) => {
-        chosen.set(part, await sample(at, by).then((next) => ({ next }), failedChoice));
-      }),
-    );
+    await Promise.all(others.map(async (one) => chosen.set(one.part, await choose(one))));
     return chosen;
   };
 
-  /** Whether the kind of memory allows it, as far as was tried: some models keep one state for all they have read. */
-  let cuts = true;
+  /** Whether the kind of memory allows it, as far as is known: some models keep one state for all they have read. */
+  let cuts = options.canShift;
   // A state whose beginning is gone (a sliding window) cannot be cut back: what the window needs is not there.
   const canCut = (sequence: number): boolean => cuts && raw.getSequenceKvCacheMinPosition(sequence) <= 0;
 
@@ -235,13 +273,20 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       const wanted: Wanted[] = [];
       for (const [part, given] of parts.entries()) {
         const at = addPart(raw, given);
-        if (at === undefined) continue;
+        if (at.length === 0) continue;
         const by = samplers.get(samplerOf(given.sequence));
         if (by === undefined) throw new Error('The sampler is of another context.');
-        wanted.push({ part, at, by });
+        const guesses = given.tokens.slice(given.tokens.length - given.guessed);
+        // Behind the end of an answer nothing is to be chosen.
+        wanted.push({
+          part,
+          by,
+          at,
+          guesses: guesses.map((token) => (options.isEnd(token) ? noGuess : token)),
+        });
       }
       const chosen = await compute(wanted);
-      return parts.map((_part, index) => chosen.get(index));
+      return parts.map((_part, index) => chosen.get(index) ?? []);
     },
     canCut,
     truncate,
@@ -273,14 +318,16 @@ const toLogprobs = (ids: Uint32Array, values: Float32Array): SampledLogprobs => 
   top: Array.from(ids.subarray(1), (token, index) => ({ token, logprob: values[index + 1] ?? -Infinity })),
 });
 
-const addPart = (raw: RawContext, part: BatchPart): LogitIndex | undefined => {
-  const { sequence, position, tokens, wantsNext } = part;
-  const wanted = wantsNext ? Uint32Array.of(tokens.length - 1) : noIndexes;
-  return raw.addToBatch(sequence, position, Uint32Array.from(tokens), wanted)[0];
+/** @returns where the likelihoods will be of what is to be chosen */
+const addPart = (raw: RawContext, part: BatchPart): readonly LogitIndex[] => {
+  const { sequence, position, tokens, wantsNext, guessed } = part;
+  const first = tokens.length - 1 - guessed;
+  const wanted = wantsNext ? Array.from({ length: 1 + guessed }, (_, place) => first + place) : [];
+  return Array.from(raw.addToBatch(sequence, position, Uint32Array.from(tokens), Uint32Array.from(wanted)));
 };
 
 /** @throws the error of the choice */
-const tokenOf = (choice: Choice | undefined): number | undefined => {
+const tokenOf = ([choice]: readonly Choice[]): number | undefined => {
   if (choice !== undefined && 'error' in choice) throw choice.error;
   return choice?.next?.token;
 };
@@ -313,15 +360,21 @@ export const checkRawContext = async (
   const all = Array.from({ length: Math.min(2, backend.sequences) }, (_, sequence) => sequence);
   const sampler = backend.createSampler(sampling);
   try {
-    const parts = all.map((sequence) => ({ sequence, position: 0, tokens: [token, token], wantsNext: true }));
+    const parts = all.map((sequence) => ({
+      sequence,
+      position: 0,
+      tokens: [token, token],
+      wantsNext: true,
+      guessed: 0,
+    }));
     const chosen = (await backend.decode(parts, () => sampler)).map(tokenOf);
     if (new Set(chosen).size !== 1 || chosen[0] === undefined)
       throw new Error(`equal sequences were answered by different tokens: ${chosen.join(', ')}`);
     if (backend.sequences > 1) {
       if ((await backend.copyPrefix(0, 1, 1)) === 1) {
-        const next = { sequence: 1, position: 1, tokens: [token], wantsNext: true };
+        const next = { sequence: 1, position: 1, tokens: [token], wantsNext: true, guessed: 0 };
         const [answer] = await backend.decode([next], () => sampler);
-        if (tokenOf(answer) === undefined) throw new Error('a copied state was answered by no token');
+        if (tokenOf(answer ?? []) === undefined) throw new Error('a copied state was answered by no token');
       }
     }
   } finally {

@@ -27,8 +27,10 @@ import { findNativeBuild, openNativeLlama } from './native-build.ts';
 import type { LoadSpec } from './protocol.ts';
 import { PublicScheduler } from './public-scheduler.ts';
 import type { Grammar, TokenSampling } from './step-backend.ts';
+import { Speculation } from './speculation.ts';
 import { createSpilledStates } from './spilled-states.ts';
-import { StepScheduler, type TokenScheduler } from './step-scheduler.ts';
+import { StepScheduler } from './step-scheduler.ts';
+import type { TokenScheduler } from './token-scheduler.ts';
 import { tokenBytes } from './token-bytes.ts';
 
 /** Tokens of a batch at most: what llama.cpp computes at once, and what its buffers are made for. */
@@ -236,7 +238,10 @@ const schedulerOf = async (
     const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
     await checkRawContext(raw, backend, { settings: greedySampling, grammar: undefined, prompt: [] }, token);
     const spilled = createSpilledStates(backend.states, spec.states, (message) => log('warn', message));
-    return new StepScheduler(backend, spilled);
+    return new StepScheduler(backend, {
+      spilled,
+      speculation: spec.speculation ? new Speculation(contextSize) : undefined,
+    });
   } catch (error) {
     log('warn', `Requests are computed one by one, by the public API of node-llama-cpp: ${String(error)}`);
     return new PublicScheduler({

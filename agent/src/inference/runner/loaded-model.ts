@@ -1,5 +1,5 @@
 import type { Grammar } from './step-backend.ts';
-import type { TokenScheduler } from './step-scheduler.ts';
+import type { TokenScheduler } from './token-scheduler.ts';
 
 /** Control tokens around the parts of a gap that the model fills. */
 export interface InfillTokens {

@@ -25,6 +25,7 @@ test('a runner tells how much of the model has been loaded, up to all of it', as
     adapters: [],
     contextSize: 256,
     parallel: 1,
+    speculation: true,
     threads: 1,
     batchThreads: 1,
     gpu: false,

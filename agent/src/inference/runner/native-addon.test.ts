@@ -124,6 +124,37 @@ describe('our own build of the native addon', () => {
     expect(chosen.size).toBe(1);
   });
 
+  test('a choice with a guess is made only where the one before it is that token', async () => {
+    const sampler = samplerWith({ temperature: 0 });
+    const prompt = [300, 301, 302];
+    const choose = async (tokens: readonly number[], guessed: number): Promise<readonly number[]> => {
+      context.disposeSequence(0);
+      context.initBatch(tokens.length);
+      const wanted = Uint32Array.from({ length: guessed + 1 }, (_, at) => tokens.length - 1 - guessed + at);
+      const at = context.addToBatch(0, 0, Uint32Array.from(tokens), wanted);
+      const guesses = Int32Array.from([-1, ...tokens.slice(tokens.length - guessed)]);
+      const samplers = Array.from(at, () => sampler);
+      const [chosen, errors] = await context.decodeBatchAndSample(at, samplers, guesses.slice(0, at.length));
+      expect(errors).toEqual({});
+      return [...chosen];
+    };
+    const answer: number[] = [];
+    for (let count = 0; count < 4; count += 1) answer.push(...(await choose([...prompt, ...answer], 0)));
+    const [first = 0, second = 0, third = 0, fourth = 0] = answer;
+    expect(await choose([...prompt, first, second, third], 3)).toEqual(answer);
+    expect(await choose([...prompt, first, second, third + 1, fourth], 4)).toEqual([
+      first,
+      second,
+      third,
+      -2,
+      -2,
+    ]);
+    expect(await choose([...prompt, first + 1, second], 2)).toEqual([first, -2, -2]);
+    context.initBatch(1);
+    const at = context.addToBatch(0, 6, Uint32Array.of(1), Uint32Array.of(0));
+    expect(() => context.decodeBatchAndSample(at, [sampler], Int32Array.of(1, 2))).toThrow('as many guesses');
+  });
+
   test('a batch that finds no room says so', async () => {
     await decode(0, 256);
     await expect(decode(1, 257)).rejects.toThrow('Invalid batch size');

@@ -80,11 +80,14 @@ export interface NativeContextMethods<Sampler> {
    * Decodes the batch and chooses tokens on the same thread: one way to it and back for all.
    * @param batchIndexes as `addToBatch` gave them
    * @param samplers one for each, not to be changed or disposed of before it is done
-   * @returns the tokens, -1 where none could be chosen, and by their place what failed for one of them alone
+   * @param guesses one for each: where it is not -1, this choice is made only if the one before it was and is this token
+   * @returns the tokens, -1 where none could be chosen and -2 where the choice was not made, and by their place what
+   *   failed for one of them alone
    */
   decodeBatchAndSample(
     batchIndexes: Uint32Array,
     samplers: readonly Sampler[],
+    guesses?: Int32Array,
   ): Promise<readonly [tokens: Int32Array, errors: Readonly<Partial<Record<number, string>>>]>;
   /**
    * Makes the target hold the first `length` tokens of the source, and nothing else. At once where the buffer is

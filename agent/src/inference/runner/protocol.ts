@@ -31,6 +31,8 @@ export interface LoadSpec {
   readonly contextSize: number;
   /** Requests worked on at a time. */
   readonly parallel: number;
+  /** Whether tokens are guessed where that is faster. */
+  readonly speculation: boolean;
   /** CPU threads of a step, of which a very small model has no use for more than one. */
   readonly threads: number;
   /** Of batches that are long whatever the model: for embeddings and ranks. */
@@ -156,6 +158,8 @@ export type JobEvent =
       readonly id: number;
       readonly reason: 'stop' | 'length' | 'tool_calls';
       readonly usage: JobUsage;
+      /** Tokens of the answer that were computed in advance, rightly or in vain; undefined: none. */
+      readonly guesses?: { readonly right: number; readonly wrong: number };
       readonly context?: readonly number[];
       readonly stopSequence?: string;
     }

@@ -1,6 +1,6 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import { choosePlace } from './prefix-choice.ts';
-import type { StepOutcome, StepTask, TokenScheduler } from './step-scheduler.ts';
+import type { StepOutcome, StepTask, TokenScheduler } from './token-scheduler.ts';
 import type { TokenSampling } from './step-backend.ts';
 
 /** Prompt tokens computed at a time: bounds how long other requests and a cancellation wait. */

@@ -32,7 +32,9 @@ const startedWith = (
   });
   const files = folder === undefined ? undefined : new StateFiles(folder);
   const cache = new StateCache({ memoryBytes, diskBytes, files, log: () => undefined });
-  const scheduler = new StepScheduler(backend, new SpilledStates(backend.states, cache, new StateWorth(0)));
+  const scheduler = new StepScheduler(backend, {
+    spilled: new SpilledStates(backend.states, cache, new StateWorth(0)),
+  });
   const cached = async (prompt: string, tenant = ''): Promise<number> => {
     const asked = ask(scheduler, prompt, { tenant });
     const { cachedTokens } = await asked.outcome;

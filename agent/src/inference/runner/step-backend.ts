@@ -8,6 +8,11 @@ export interface BatchPart {
   readonly tokens: readonly number[];
   /** Whether the token that follows the last one is asked for. */
   readonly wantsNext: boolean;
+  /**
+   * So many of the last tokens are guesses of what will be chosen; the token that follows each of them is asked for as
+   * long as they come true. None where nothing is asked for.
+   */
+  readonly guessed: number;
 }
 
 /** What came of the choice of a token. What fails for one request does not concern the others of its batch. */
@@ -42,12 +47,13 @@ export interface StepBackend {
    * Computes one batch and chooses the tokens that follow.
    * @param parts in ascending order of their sequences, each once, together not more than `batchSize` tokens
    * @param samplerOf whose sampler chooses for a sequence that wants its next token
-   * @returns for each part what was chosen; undefined where nothing was asked for
+   * @returns for each part what was chosen, in order: nothing where nothing was asked for, and one more than guesses
+   *   came true
    */
   decode(
     parts: readonly BatchPart[],
     samplerOf: (sequence: number) => TokenSampler,
-  ): Promise<readonly (Choice | undefined)[]>;
+  ): Promise<readonly (readonly Choice[])[]>;
   /** Whether what a sequence holds can be cut back, so that only its last tokens are lost. */
   canCut(sequence: number): boolean;
   /**

@@ -9,7 +9,7 @@ import { SpilledStates } from './spilled-states.ts';
 import { StateCache } from './state-cache.ts';
 import { StateFiles } from './state-files.ts';
 import { StateWorth } from './state-worth.ts';
-import { StepScheduler } from './step-scheduler.ts';
+import { StepScheduler, type StepSchedulerOptions } from './step-scheduler.ts';
 
 const contextSize = 700;
 
@@ -29,6 +29,37 @@ const alone = async (prompt: string, most: number): Promise<string> => {
 
 const kind = 'You are kind. You know much. '.repeat(6);
 const beginnings = ['', kind, `${kind}But today you are tired. `.repeat(2), 'You know little. '.repeat(12)];
+
+const guessed = { right: 0, wrong: 0 };
+
+/** Guesses some letters of each answer, often right: what it would be alone is known. */
+const guessesByChance = (chance: () => number): NonNullable<StepSchedulerOptions['speculation']> => ({
+  begin: (prompt) => {
+    const text = [...prompt];
+    const guesses: { chance: number; next: number[]; follow: (tokens: readonly number[]) => void } = {
+      chance: 1,
+      next: [],
+      follow: (tokens) => {
+        for (const [index, token] of tokens.entries())
+          guessed[guesses.next[index] === token ? 'right' : 'wrong'] += 1;
+        text.push(...tokens);
+        guesses.next = [];
+        for (let index = 0; index < 5; index += 1)
+          guesses.next.push(chance() < 0.8 ? next([...text, ...guesses.next]) : 97);
+      },
+    };
+    return guesses;
+  },
+  choose: (answers, batchSize) => {
+    const most = Math.min(
+      Math.floor(batchSize / answers.length) - 1,
+      ...answers.map(({ guesses, room }) => (guesses === undefined ? 0 : room)),
+    );
+    const length = Math.min(most, Math.floor(chance() * 6));
+    return answers.map(({ guesses }) => (guesses?.next ?? []).slice(0, length));
+  },
+  measured: () => undefined,
+});
 
 const states = { saved: 0, restored: 0, readFromDisk: 0 };
 
@@ -63,7 +94,10 @@ describe('whatever comes together', () => {
       });
       const spilled =
         chance() < 0.8 ? new SpilledStates(backend.states, cache, new StateWorth(0)) : undefined;
-      const scheduler = new StepScheduler(backend, spilled);
+      const scheduler = new StepScheduler(backend, {
+        spilled,
+        speculation: chance() < 0.6 ? guessesByChance(chance) : undefined,
+      });
       const asked: (Asked & { readonly prompt: string; readonly most: number })[] = [];
       const askOne = (): Promise<unknown> => {
         const prompt = `${beginnings[below(4)] ?? ''}${'q'.repeat(below(3) * 60)}${below(9)}?`;
@@ -106,7 +140,7 @@ describe('whatever comes together', () => {
     },
   );
 
-  test('states left and came back on the way', () => {
-    expect(Object.values(states).every((count) => count > 0)).toBe(true);
+  test('states left and came back on the way, and guesses came true and did not', () => {
+    expect(Object.values({ ...states, ...guessed }).every((count) => count > 0)).toBe(true);
   });
 });

@@ -176,7 +176,7 @@ describe('a request that is being prepared', () => {
 
   test('is waited for, where nobody is in the middle of an answer', async () => {
     const backend = new LettersBackend({ next: says('yes') });
-    const scheduler = new StepScheduler(backend, undefined, () => 600_000);
+    const scheduler = new StepScheduler(backend, { waitMs: () => 600_000 });
     const come = scheduler.expect();
     const first = ask(scheduler, 'b?');
     await turn();
@@ -198,7 +198,7 @@ describe('a request that is being prepared', () => {
     for (const { abort } of [first, second]) abort.abort(new Error('left'));
     await Promise.allSettled([first.outcome, second.outcome]);
     const full = new LettersBackend({ next: says('yes'), sequences: 1 });
-    const patient = new StepScheduler(full, undefined, () => 600_000);
+    const patient = new StepScheduler(full, { waitMs: () => 600_000 });
     patient.expect();
     expect(await ask(patient, 'a?').outcome).toMatchObject({ end: 'ended' });
   });
@@ -206,9 +206,11 @@ describe('a request that is being prepared', () => {
   test('that never comes delays others for a moment only', async () => {
     const backend = new LettersBackend({ next: says('yes') });
     let waits = 0;
-    const scheduler = new StepScheduler(backend, undefined, () => {
-      waits += 1;
-      return 20;
+    const scheduler = new StepScheduler(backend, {
+      waitMs: () => {
+        waits += 1;
+        return 20;
+      },
     });
     scheduler.expect();
     const asked = ask(scheduler, 'b?');

@@ -3,55 +3,12 @@ import { HeldSequences } from './held-sequences.ts';
 import { Newcomers } from './newcomers.ts';
 import { PromptPace } from './prompt-pace.ts';
 import { RunStarts, type Starter, type StartPlan } from './run-starts.ts';
+import type { Guesses, Speculation } from './speculation.ts';
 import type { SpilledStates } from './spilled-states.ts';
 import type { FoundState, KeptState } from './state-cache.ts';
 import { longestPauseMs } from './state-worth.ts';
-import type { Choice, SampledToken, StepBackend, TokenSampler, TokenSampling } from './step-backend.ts';
-
-/** One request, from its prompt on. */
-export interface StepTask {
-  /** At least one token, and fewer than the context holds. */
-  readonly prompt: readonly number[];
-  /** Whose request it is; what it leaves in memory serves only the same. */
-  readonly tenant: string;
-  readonly sampling: TokenSampling;
-  readonly signal: AbortSignal;
-  /** Tokens of the beginning that stay when the context is full and its oldest part makes room; undefined: it ends then. */
-  readonly keepOnShift: number | undefined;
-  /** Whether its client has read enough for it to go on. Whoever makes it true calls `wake`. */
-  readonly isReady: () => boolean;
-  /** Takes the next token of the answer at once. @returns false when the answer is complete with it */
-  readonly take: (token: SampledToken) => boolean;
-  /** Tokens have been computed, of prompt or answer. */
-  readonly onProgress: (tokens: number) => void;
-}
-
-/** `ended`: the model ended its answer; `taken`: `take` did; `full`: the context is. */
-export type StepEnd = 'ended' | 'taken' | 'full';
-
-export interface StepOutcome {
-  readonly end: StepEnd;
-  /** Tokens of the prompt that were in memory already. */
-  readonly cachedTokens: number;
-}
-
-/** Runs requests on a loaded model. */
-export interface TokenScheduler {
-  /**
-   * Computes a request to its end. It waits when all sequences are busy.
-   * @throws what aborted the signal; whatever llama.cpp fails with
-   */
-  run(task: StepTask): Promise<StepOutcome>;
-  /**
-   * A request is being prepared. A step that nobody's answer waits for is worth a moment if it then serves both.
-   * @returns to be called when it has come or will not come
-   */
-  expect(): () => void;
-  /** Something has changed from outside: a client has read. */
-  wake(): void;
-  /** Bytes of memory that hold states of conversations outside of the context. */
-  readonly stateBytes: number;
-}
+import type { BatchPart, Choice, StepBackend, TokenSampler } from './step-backend.ts';
+import type { StepEnd, StepOutcome, StepTask, TokenScheduler } from './token-scheduler.ts';
 
 interface Run {
   readonly task: StepTask;
@@ -61,8 +18,19 @@ interface Run {
   readonly cachedTokens: number;
   pending: readonly number[];
   isAnswering: boolean;
+  /** Once it answers, where the next tokens may be guessed. */
+  guesses: Guesses | undefined;
   readonly resolve: (outcome: StepOutcome) => void;
   readonly reject: (error: Error) => void;
+}
+
+export interface StepSchedulerOptions {
+  /** Where states go whose sequence another request needs; undefined: they are lost. */
+  readonly spilled?: SpilledStates | undefined;
+  /** How long a step of so many milliseconds may wait for requests that are being prepared. */
+  readonly waitMs?: ((stepMs: number) => number) | undefined;
+  /** Undefined: tokens are computed one after the other. */
+  readonly speculation?: Pick<Speculation, 'begin' | 'choose' | 'measured'> | undefined;
 }
 
 interface Waiting {
@@ -87,16 +55,14 @@ export class StepScheduler implements TokenScheduler {
   readonly #waiting: Waiting[] = [];
   readonly #pace: PromptPace;
   readonly #newcomers: Newcomers;
+  readonly #speculation: StepSchedulerOptions['speculation'];
   #isLooping = false;
   #isWoken = false;
   #wake: (() => void) | undefined;
 
-  /**
-   * @param spilled where states go whose sequence another request needs; undefined: they are lost
-   * @param waitMs how long a step of so many milliseconds may wait for requests that are being prepared
-   */
-  constructor(backend: StepBackend, spilled?: SpilledStates, waitMs?: (stepMs: number) => number) {
+  constructor(backend: StepBackend, { spilled, waitMs, speculation }: StepSchedulerOptions = {}) {
     this.#backend = backend;
+    this.#speculation = speculation;
     this.#newcomers = new Newcomers(() => this.wake(), waitMs);
     this.#pace = new PromptPace(backend.batchSize);
     this.#held = new HeldSequences(backend);
@@ -218,6 +184,7 @@ export class StepScheduler implements TokenScheduler {
         cachedTokens,
         pending: task.prompt.slice(cachedTokens),
         isAnswering: false,
+        guesses: undefined,
         resolve,
         reject,
       };
@@ -249,10 +216,12 @@ export class StepScheduler implements TokenScheduler {
       if (running.length > 0 || this.#waiting.some(({ isFetching }) => isFetching)) await this.#untilWoken();
       return;
     }
-    const turns = ready.map(({ sequence, pending, isAnswering, admittedAt }): Turn => ({
+    const guessed = this.#guess(ready);
+    const turns = ready.map(({ sequence, pending, isAnswering, admittedAt }, index): Turn => ({
       sequence,
       held: this.#held.lengthOf(sequence),
       pending,
+      guesses: guessed[index] ?? [],
       isAnswering,
       admittedAt,
     }));
@@ -268,7 +237,7 @@ export class StepScheduler implements TokenScheduler {
     });
     const begin = performance.now();
     const samplers = new Map(ready.map(({ sequence, sampler }) => [sequence, sampler]));
-    let chosen: readonly (Choice | undefined)[];
+    let chosen: readonly (readonly Choice[])[];
     try {
       chosen = await this.#backend.decode(parts, (sequence) => samplerIn(samplers, sequence));
     } finally {
@@ -277,34 +246,73 @@ export class StepScheduler implements TokenScheduler {
     }
     const ms = performance.now() - begin;
     let [promptTokens, answers] = [0, 0];
-    for (const [index, { sequence, tokens }] of parts.entries()) {
-      const place = this.#held.of(sequence);
-      const run = place?.user;
-      if (place === undefined || run === undefined || !samplers.has(sequence)) continue;
-      for (const token of tokens) place.tokens.push(token);
-      run.pending = run.pending.slice(tokens.length);
-      run.task.onProgress(tokens.length);
+    for (const [index, part] of parts.entries()) {
+      const run = this.#held.of(part.sequence)?.user;
+      if (run === undefined || !samplers.has(part.sequence)) continue;
+      const choices = chosen[index] ?? [];
+      const computed = this.#hold(part, choices);
+      run.pending = run.pending.slice(part.tokens.length - part.guessed);
+      run.task.onProgress(computed);
+      if (part.guessed > 0) {
+        const wrong = part.tokens.length - computed;
+        run.task.onGuesses?.(part.guessed - wrong, wrong);
+      }
       if (run.isAnswering) answers += 1;
-      else promptTokens += tokens.length;
-      const choice = chosen[index];
-      if (choice !== undefined) this.#take(run, choice);
+      else promptTokens += computed;
+      this.#take(run, choices);
     }
     this.#pace.measured(promptTokens, answers, ms);
+    if (promptTokens === 0) this.#speculation?.measured(turns, ms);
+  }
+
+  /** What is computed in advance for each of them. */
+  #guess(runs: readonly Run[]): readonly (readonly number[])[] {
+    if (this.#speculation === undefined || !runs.every(({ isAnswering }) => isAnswering)) return [];
+    const answers = runs.map(({ sequence, guesses }) => ({
+      guesses: this.#backend.canCut(sequence) ? guesses : undefined,
+      room: this.#backend.contextSize - this.#held.lengthOf(sequence) - 1,
+    }));
+    return this.#speculation.choose(answers, this.#backend.batchSize, this.#pace.tokenMs);
+  }
+
+  /** Notes what a sequence holds after a step; guesses that did not come true are taken back. @returns tokens it took on */
+  #hold({ sequence, tokens, guessed }: BatchPart, choices: readonly Choice[]): number {
+    const place = this.#held.of(sequence);
+    const wrong = Math.min(guessed, guessed + 1 - choices.length);
+    for (const token of tokens) place?.tokens.push(token);
+    const length = this.#held.lengthOf(sequence) - wrong;
+    if (this.#held.truncate(sequence, length) !== length)
+      throw new Error(`Guesses could not be taken back from sequence ${sequence}.`);
+    return tokens.length - wrong;
   }
 
   /** What goes wrong with one request must not end the others of the step. */
-  #take(run: Run, choice: Choice): void {
-    if (run.task.signal.aborted) return;
+  #take(run: Run, choices: readonly Choice[]): void {
     try {
-      if ('error' in choice) throw choice.error;
-      const { next } = choice;
-      run.isAnswering = true;
-      if (next === undefined || next.isEnd) this.#finish(run, 'ended');
-      else if (!run.task.take(next)) this.#finish(run, 'taken');
-      else run.pending = [next.token];
+      for (const choice of choices) {
+        if (run.task.signal.aborted) return;
+        if ('error' in choice) throw choice.error;
+        const { next } = choice;
+        if (next === undefined || next.isEnd) {
+          this.#finish(run, 'ended');
+          return;
+        }
+        if (!run.task.take(next)) {
+          this.#finish(run, 'taken');
+          return;
+        }
+        run.pending = [next.token];
+        this.#follow(run, next.token);
+      }
     } catch (error) {
       this.#end(run, () => run.reject(error instanceof Error ? error : new Error(String(error))));
     }
+  }
+
+  #follow(run: Run, token: number): void {
+    if (!run.isAnswering) run.guesses = this.#speculation?.begin(run.task.prompt);
+    run.isAnswering = true;
+    run.guesses?.follow([token]);
   }
 
   #finish(run: Run, end: StepEnd): void {
