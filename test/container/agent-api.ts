@@ -14,6 +14,8 @@ export interface ChatOutcome {
   readonly text: string;
   /** Whether the stream said that it is complete. */
   readonly done: boolean;
+  /** What a stream that broke off ended with. */
+  readonly error?: string | undefined;
 }
 
 /** One agent's API as a client with a password uses it. */
@@ -67,13 +69,17 @@ export class AgentApi {
   }
 
   /** Chats over the Ollama API and reads the stream to its end. */
-  async chat(model: string, options: { readonly tokens?: number } = {}): Promise<ChatOutcome> {
+  async chat(
+    model: string,
+    options: { readonly tokens?: number; readonly format?: object } = {},
+  ): Promise<ChatOutcome> {
     const answer = await this.#fetch('/api/chat', {
       method: 'POST',
       headers: { ...(await this.#authorization()), 'content-type': 'application/json' },
       body: JSON.stringify({
         model,
         messages: [{ role: 'user', content: 'Hello, who are you?' }],
+        ...(options.format === undefined ? {} : { format: options.format }),
         options: { num_predict: options.tokens ?? 16, temperature: 0 },
       }),
     });
@@ -83,12 +89,13 @@ export class AgentApi {
     const lines = text
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { message?: { content: string }; done?: boolean });
+      .map((line) => JSON.parse(line) as { message?: { content: string }; done?: boolean; error?: string });
     return {
       status: answer.status,
       servedBy,
       text: lines.map(({ message }) => message?.content ?? '').join(''),
       done: lines.at(-1)?.done === true,
+      error: lines.at(-1)?.error,
     };
   }
 

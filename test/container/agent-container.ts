@@ -63,6 +63,11 @@ export class AgentContainer {
     return this.#container.exec(command);
   }
 
+  /** Bytes of memory that all of its processes may have together from now on. */
+  async limitMemory(bytes: number): Promise<void> {
+    await docker(['update', `--memory=${bytes}`, `--memory-swap=${bytes}`, this.#container.getId()]);
+  }
+
   /** Asks it to end and waits until it has. Returns its exit code; the container stays, stopped. */
   async terminate(): Promise<number> {
     const id = this.#container.getId();

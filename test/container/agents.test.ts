@@ -8,7 +8,7 @@ import type { StartedNetwork } from 'testcontainers';
 import { ports, version } from '@ollamamax/api';
 import { formatYaml } from '@ollamamax/common';
 import { PasswordHasher } from '../../agent/src/auth/password.ts';
-import { AgentApi } from './agent-api.ts';
+import { AgentApi, type ChatOutcome } from './agent-api.ts';
 import { AgentContainer } from './agent-container.ts';
 import { writeClusterSettings } from './cluster-settings.ts';
 import { docker, ensureDocker } from './docker.ts';
@@ -19,6 +19,47 @@ const ids = ['agent-0', 'agent-1', 'agent-2'];
 const model = 'tiny';
 const user = { username: 'ada', password: 'a long enough password' };
 const secret = 'only for these three containers, and no longer than they live';
+
+const mebibyte = 1024 ** 2;
+/** An answer that takes long, whatever the model would say by itself. */
+const longList = { type: 'array', items: { type: 'integer' }, minItems: 500 };
+/** Prints the bytes of memory in a container that the kernel cannot take back. */
+const ownMemory = `
+  const { readdirSync, readFileSync } = require('node:fs');
+  const kibibytes = readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).map((name) => {
+    try { return Number(/^RssAnon:\\s+(\\d+)/m.exec(readFileSync('/proc/' + name + '/status', 'utf8'))?.[1] ?? 0); }
+    catch { return 0; }
+  });
+  console.log(1024 * kibibytes.reduce((sum, one) => sum + one, 0));`;
+/**
+ * Takes more and more memory until the kernel has ended a process for want of it. Linux sometimes ends another one before
+ * it has taken all that the first had, so this one asks to be the next.
+ */
+const takesMemory = `
+  const { readFileSync, writeFileSync } = require('node:fs');
+  writeFileSync('/proc/self/oom_score_adj', '900');
+  const kills = () => /^oom_kill (\\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))[1];
+  const before = kills();
+  const taken = [];
+  const step = () => {
+    if (kills() !== before) return;
+    taken.push(Buffer.alloc(4 * 1024 * 1024, 1));
+    setTimeout(step, 20);
+  };
+  step();`;
+
+/** Asks again and again, two at a time, until both answers break off. @returns what they end with @throws after a minute */
+const untilBroken = async (ask: () => Promise<ChatOutcome>): Promise<string> => {
+  const deadline = Date.now() + 60_000;
+  const askOn = async (): Promise<string> => {
+    while (Date.now() < deadline) {
+      const { done, error, text } = await ask();
+      if (!done) return error ?? text;
+    }
+    throw new Error('No answer has broken off.');
+  };
+  return (await Promise.all([askOn(), askOn()])).join('\n');
+};
 
 interface ImageFacts {
   readonly Size: number;
@@ -172,6 +213,22 @@ describe('three containers on one network', () => {
       });
       expect(answer.status).toBe(200);
     }
+  });
+
+  test('lose the runner when memory runs out, say so, and load the model again', async () => {
+    const { servedBy } = await apis[0]!.chat(model);
+    const holder = agents.findIndex(({ id }) => id === servedBy);
+    const { output } = await agents[holder]!.exec(['node', '-e', ownMemory]);
+    await agents[holder]!.limitMemory(Number(output) + 80 * mebibyte);
+    // An agent that holds nothing passes on what the holder says.
+    const asked = apis[(holder + 1) % apis.length]!;
+    const broken = untilBroken(() => asked.chat(model, { tokens: 4000, format: longList }));
+    const hungry = agents[holder]!.exec(['node', '-e', takesMemory]);
+    expect(await broken).toMatch(/The runner of tiny:latest .* was ended by the kernel, which had no memory/);
+    await hungry;
+    await agents[holder]!.limitMemory(4096 * mebibyte);
+    for (const api of apis) expect(await api.chat(model)).toMatchObject({ done: true, servedBy });
+    expect(agents[holder]!.log().split('agent is ready')).toHaveLength(2);
   });
 
   test('lose no stream when one of them is stopped, and go on without it', async () => {
