@@ -122,6 +122,9 @@ test('every option reaches the engine, and what has no meaning there only its ty
     top_p: 0.5,
     min_p: 0.1,
     typical_p: 0.7,
+    mirostat: 2,
+    mirostat_tau: 4,
+    mirostat_eta: 0.2,
     repeat_last_n: 33,
     temperature: 0.3,
     repeat_penalty: 1.2,
@@ -147,6 +150,9 @@ test('every option reaches the engine, and what has no meaning there only its ty
       topP: 0.5,
       minP: 0.1,
       typicalP: 0.7,
+      mirostat: 2,
+      mirostatTau: 4,
+      mirostatEta: 0.2,
       repeatLastN: 33,
       temperature: 0.3,
       repeatPenalty: 1.2,
@@ -160,11 +166,11 @@ test('every option reaches the engine, and what has no meaning there only its ty
 
 test('unknown options are ignored with a warning, null ones silently, and numbers of whole options are cut', async () => {
   const { sampling } = await requestOf('/api/chat', {
-    options: { mirostat: 2, seed: 1.9, top_p: null, constructor: 1 },
+    options: { tfs_z: 2, seed: 1.9, top_p: null, constructor: 1 },
   });
   expect(sampling).toEqual({ seed: 1 });
   expect(api.warnings).toMatchObject([
-    ['unknown option ignored', { model, option: 'mirostat' }],
+    ['unknown option ignored', { model, option: 'tfs_z' }],
     ['unknown option ignored', { model, option: 'constructor' }],
   ]);
 });

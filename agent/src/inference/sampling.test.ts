@@ -16,6 +16,9 @@ describe('resolveSampling', () => {
       logitBias: {},
       topLogprobs: undefined,
       typicalP: 1,
+      mirostat: 0,
+      mirostatTau: 5,
+      mirostatEta: 0.1,
       stop: [],
       maxTokens: undefined,
     });
@@ -34,6 +37,15 @@ describe('resolveSampling', () => {
     expect(resolveSampling({}, { stop: 'one', temperature: 'hot' })).toMatchObject({
       stop: ['one'],
       temperature: 0.8,
+    });
+  });
+
+  test('mirostat comes from the request or from the model', () => {
+    const parameters = { mirostat: 2, mirostat_tau: 3 };
+    expect(resolveSampling({ mirostatEta: 0.5 }, parameters)).toMatchObject({
+      mirostat: 2,
+      mirostatTau: 3,
+      mirostatEta: 0.5,
     });
   });
 

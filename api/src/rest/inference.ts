@@ -22,6 +22,15 @@ export const GenerationOptions = Type.Object(
     topP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     minP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     typicalP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    mirostat: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2,
+        description: 'Version of mirostat, which then takes the place of the other filters; 0 is off.',
+      }),
+    ),
+    mirostatTau: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
+    mirostatEta: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
     seed: Type.Optional(Type.Integer({ description: 'Negative or absent: random.' })),
     repeatPenalty: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 100 })),
     repeatLastN: Type.Optional(

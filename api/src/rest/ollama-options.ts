@@ -21,6 +21,19 @@ export const OllamaOptions = Type.Object(
     typical_p: Type.Optional(
       Type.Number({ minimum: 0, maximum: 1, description: 'Locally typical sampling; 1 is off.' }),
     ),
+    mirostat: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2,
+        description: 'Version of mirostat, which then takes the place of the other filters; 0 is off.',
+      }),
+    ),
+    mirostat_tau: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 100, description: 'The surprise that it aims at, in bits.' }),
+    ),
+    mirostat_eta: Type.Optional(
+      Type.Number({ minimum: 0, maximum: 100, description: 'How fast it learns.' }),
+    ),
     repeat_last_n: Type.Optional(
       Type.Integer({
         minimum: -1,

@@ -76,6 +76,12 @@ export const Sampling = Type.Object({
   frequencyPenalty: Type.Optional(Type.Number()),
   /** Locally typical sampling; 1 is off. */
   typicalP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  /** Version of mirostat, which then takes the place of all other filters; 0 is off. */
+  mirostat: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 })),
+  /** The surprise that mirostat aims at, in bits. */
+  mirostatTau: Type.Optional(Type.Number({ minimum: 0 })),
+  /** How fast mirostat learns. */
+  mirostatEta: Type.Optional(Type.Number({ minimum: 0 })),
   /** Added to the logits of tokens before anything else, by token id; what is -100 or less is never chosen. */
   logitBias: Type.Optional(Type.Record(Type.String(), Type.Number())),
   stop: Type.Optional(Type.Array(Type.String())),

@@ -135,7 +135,11 @@ export const createLlamaBackend = (options: LlamaBackendOptions): StepBackend =>
       lookBack > 0 && (repeatPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0);
     const bias = Object.entries(settings.logitBias);
     // Only our own build knows these.
-    const added: NativeSamplerOptions = settings.typicalP === 1 ? {} : { typicalP: settings.typicalP };
+    const { typicalP, mirostat, mirostatTau, mirostatEta } = settings;
+    const added: NativeSamplerOptions = {
+      ...(typicalP === 1 ? {} : { typicalP }),
+      ...(mirostat === 0 ? {} : { mirostat, mirostatTau, mirostatEta }),
+    };
     native.applyConfig({
       ...added,
       temperature: settings.temperature,

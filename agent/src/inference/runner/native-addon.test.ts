@@ -113,6 +113,8 @@ describe('our own build of the native addon', () => {
   test.each([
     ['typicalP', { typicalP: 1e-6, topK: 0 }],
     ['topNSigma', { topNSigma: 1e-6 }],
+    ['mirostat', { mirostat: 2, mirostatTau: 1e-6, mirostatEta: 0.1 }],
+    ['mirostat of the first version', { mirostat: 1, mirostatTau: 1e-6, mirostatEta: 0.1 }],
   ])('%s near its limit leaves one token', async (_name, config) => {
     const at = await decode(0, 8);
     const chosen = new Set<number>();

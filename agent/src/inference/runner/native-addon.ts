@@ -36,7 +36,7 @@ export interface NativeSamplerOptions {
   /** Keeps tokens within so many standard deviations of the best logit; 0 switches it off. */
   readonly topNSigma?: number;
   /** Version of mirostat, which then replaces all other filters. Needs a temperature above 0. */
-  readonly mirostat?: 0 | 1 | 2;
+  readonly mirostat?: number;
   /** The surprise that mirostat aims at, in bits; default 5. */
   readonly mirostatTau?: number;
   /** How fast mirostat learns; default 0.1. */

@@ -54,6 +54,10 @@ export interface ResolvedSampling {
   readonly minP: number;
   /** 1 is off. */
   readonly typicalP: number;
+  /** Version; 0 is off. It takes the place of the filters above. */
+  readonly mirostat: number;
+  readonly mirostatTau: number;
+  readonly mirostatEta: number;
   /** Unsigned 32 bits. */
   readonly seed: number;
   readonly repeatPenalty: number;

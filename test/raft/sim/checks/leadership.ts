@@ -22,7 +22,6 @@ interface Watched {
   /** Term of the election that it held because its leader wanted to hand over. */
   transferTerm: Term;
   /** Who asked for its vote with the consent of the leader, and the term. */
-  readonly transfers: Set<string>;
   /** When it had last heard its leader before who asked for its vote first in which term. */
   readonly requests: Map<string, number>;
 }
@@ -59,7 +58,6 @@ export class Leadership {
         heardLeader: -Infinity,
         highestTerm: 0,
         transferTerm: 0,
-        transfers: new Set(),
         requests: new Map(),
       };
       this.#members.set(id, watched);
@@ -109,10 +107,11 @@ export class Leadership {
   received({ type, from, to, term, context, reject }: Message): void {
     const watched = this.#watched(to);
     const { status, ticks } = watched;
-    const asks = type === 'vote' || type === 'preVote' || (type === 'preVoteResp' && !reject);
+    // On behalf of a transfer a question is word of its term: it is heard whatever leader there is.
+    const asks =
+      (type === 'vote' && context !== 1) || type === 'preVote' || (type === 'preVoteResp' && !reject);
     if (!asks) watched.highestTerm = Math.max(watched.highestTerm, term);
     const request = `${from}/${term}`;
-    if (type === 'vote' && context === 1) watched.transfers.add(request);
     if (type === 'vote' && !watched.requests.has(request)) watched.requests.set(request, watched.heardLeader);
     if ((type === 'appendResp' || type === 'heartbeatResp') && term === status?.term)
       watched.heard.set(from, ticks);
@@ -132,11 +131,11 @@ export class Leadership {
     // A full inbox drops what would have been heard.
     if (!checkQuorum || this.#plan.limits.maxInbox < 100) return;
     if (term <= before.term || vote === 0 || vote === id || before.lead === 0 || before.lead === id) return;
-    const { ticks, requests, highestTerm, transfers } = watched;
+    const { ticks, requests, highestTerm } = watched;
     const request = `${vote}/${term}`;
     const heardBefore = requests.get(request) ?? -Infinity;
     const isFresh = ticks - heardBefore < Math.floor(electionTicks / 2);
-    if (isFresh && highestTerm <= before.term && !transfers.has(request))
+    if (isFresh && highestTerm <= before.term)
       throw new Violation(
         'leadership',
         `member ${id} votes for ${vote} in term ${term}, and has just heard leader ${before.lead} of term ${before.term}`,
