@@ -17,11 +17,10 @@ interface Watched {
   readonly heard: Map<NodeId, number>;
   /** When it last heard the leader of its term. */
   heardLeader: number;
-  /** Of all that came but questions whether it would vote. */
+  /** Of all that came but questions that it need not hear while there is a leader. */
   highestTerm: Term;
   /** Term of the election that it held because its leader wanted to hand over. */
   transferTerm: Term;
-  /** Who asked for its vote with the consent of the leader, and the term. */
   /** When it had last heard its leader before who asked for its vote first in which term. */
   readonly requests: Map<string, number>;
 }
