@@ -23,7 +23,7 @@ const oracle = '/test/contract/ollama-oracle';
 const llamaServer = '/test/contract/llama-server-oracle';
 const schemathesis = '/test/contract/schemathesis';
 const controlPlane = '/test/cluster/kubernetes/';
-const nativeAddon = '/agent/src/inference/runner/native-addon';
+const nativeAddon = '/agent/src/inference/runner/native-(addon|grammar|speculation)';
 const vision = '/test/integration/vision/';
 const raftProcesses = '/test/raft/processes/';
 /** @type {Suite[]} */
