@@ -114,6 +114,21 @@ describe('gaps between sequences', () => {
     expect(planBatch(turns, [idle(1, 300)], given).fillers).toEqual([]);
   });
 
+  test('are closed by as many tokens as the others go on by', () => {
+    const guessing = (sequence: number): Turn => ({ ...answering(sequence), guesses: [7, 8, 9] });
+    const turns = [guessing(0), guessing(2)];
+    const given = { ...limits, ...adjacent };
+    const { parts } = planBatch(turns, [idle(1)], given);
+    expect(parts.map(({ tokens, guessed, wantsNext }) => [tokens.length, guessed, wantsNext])).toEqual([
+      [4, 3, true],
+      [4, 0, false],
+      [4, 3, true],
+    ]);
+    // Neither behind the end of a context nor beyond the batch.
+    expect(planBatch(turns, [idle(1, 97)], given).fillers).toEqual([]);
+    expect(planBatch(turns, [idle(1)], { ...given, batchSize: 11 }).fillers).toEqual([]);
+  });
+
   test('are left where they cannot be closed as a whole', () => {
     const turns = [answering(0), answering(3)];
     const given = { ...limits, ...adjacent };
