@@ -76,6 +76,39 @@ describe('what the engine is asked for', () => {
     });
   });
 
+  test.each([
+    ['text', 'one two', 'one two'],
+    [
+      'parts',
+      [
+        { type: 'text', text: 'one' },
+        { type: 'text', text: ' two' },
+      ],
+      'one two',
+    ],
+  ])(
+    'a prediction in %s is passed on, and how much of it came true is told',
+    async (_name, content, prediction) => {
+      const usage = { ...usageOf(10, 4), guesses: { right: 3, wrong: 5 } };
+      api.play([{ type: 'text', text: 'one two' }, done('stop', usage)]);
+      const given = { ...body, prediction: { type: 'content', content } };
+      const details = { reasoning_tokens: 0, accepted_prediction_tokens: 3, rejected_prediction_tokens: 5 };
+      const whole = await api.post(path, given);
+      expect(api.requests[0]).toMatchObject({ prediction });
+      expect(whole.json()).toMatchObject({ usage: { completion_tokens_details: details } });
+      api.play([{ type: 'text', text: 'one two' }, done('stop', usage)]);
+      const streamed = await api.post(path, {
+        ...given,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      expect(streamed.events().at(-1)).toMatchObject({ usage: { completion_tokens_details: details } });
+      // Guesses of the agent's own are nothing that OpenAI's usage knows.
+      api.play([{ type: 'text', text: 'one two' }, done('stop', usage)]);
+      expect((await api.post(path, body)).json()).not.toHaveProperty('usage.completion_tokens_details');
+    },
+  );
+
   test('each answer of several has an id and a seed of its own', async () => {
     await api.post(path, { ...body, n: 3, seed: 5 }, { 'x-request-id': 'r' });
     expect(api.requests.map(({ id, sampling }) => [id, sampling.seed])).toEqual([

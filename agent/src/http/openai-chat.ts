@@ -61,6 +61,15 @@ const wishesOf = (body: ChatCompletionBody): ToolWishes => {
   return { tools, choice: mode, allowed: allowed.map((tool) => tool.function.name), parallel };
 };
 
+const predictionOf = ({ prediction }: ChatCompletionBody): { prediction?: string } => {
+  if (prediction === undefined || prediction === null) return {};
+  const { content } = prediction;
+  return { prediction: typeof content === 'string' ? content : content.map(({ text }) => text).join('') };
+};
+
+const isPredicted = ({ prediction }: ChatCompletionBody): boolean =>
+  prediction !== undefined && prediction !== null;
+
 const toRequest = (body: ChatCompletionBody, context: RequestContext): InferenceRequest => {
   const topLogprobs = body.top_logprobs ?? undefined;
   if (topLogprobs !== undefined && body.logprobs !== true)
@@ -79,6 +88,7 @@ const toRequest = (body: ChatCompletionBody, context: RequestContext): Inference
       ...toThink(body.reasoning_effort),
     },
     ...toFormat(formatOf(body.response_format), body.grammar),
+    ...predictionOf(body),
   };
 };
 
@@ -178,7 +188,7 @@ const chunkForm = (
     },
     encodeEnd: () => {
       const done = answers.flatMap((answer) => answer.usage ?? []);
-      const usage = toUsage(done.slice(0, 1), done);
+      const usage = toUsage(done.slice(0, 1), done, isPredicted(body));
       return `${withUsage ? chunk([], usage) : ''}data: [DONE]\n\n`;
     },
     // OpenAI's clients read an `error` member of a data event as an exception.
@@ -206,7 +216,7 @@ export const openaiChatHandlers = (calls: InferenceCalls): Handlers<'chatComplet
         const result = results[index];
         return result === undefined ? [] : [toChoice(result, index, request)];
       }),
-      usage: toUsage(usages.slice(0, 1), usages),
+      usage: toUsage(usages.slice(0, 1), usages, isPredicted(body)),
     });
   },
 });

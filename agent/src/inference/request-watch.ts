@@ -29,9 +29,9 @@ export const createWatch = (observer: EngineObserver, name: string, startedAt: n
           lastAt = now;
           return;
         case 'done': {
-          const { promptTokens, completionTokens } = event.usage;
+          const { promptTokens, completionTokens, guesses } = event.usage;
           observer.finished?.(name, event.reason, promptTokens, completionTokens);
-          if (event.guesses !== undefined) observer.guessed?.(name, event.guesses.right, event.guesses.wrong);
+          if (guesses !== undefined) observer.guessed?.(name, guesses.right, guesses.wrong);
           return;
         }
         case 'failed':

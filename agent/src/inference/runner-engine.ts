@@ -316,6 +316,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
       input: toJobInput(input, model),
       sampling: resolveSampling(request.sampling, model.parameters),
       ...toJobGrammar(request),
+      prediction: request.prediction,
       truncate: request.truncate ?? true,
       keepOnShift: request.shift === false ? undefined : keepTokens(request, model),
       tenant: request.user ?? '',

@@ -16,7 +16,15 @@ export const OpenAiUsage = Type.Object({
   prompt_tokens_details: Type.Object({ cached_tokens: Type.Integer() }),
   completion_tokens_details: Type.Optional(
     Type.Object({
-      reasoning_tokens: Type.Integer({ description: 'Share of the thinking, estimated by length of text.' }),
+      reasoning_tokens: Type.Integer({ description: 'Tokens of the thinking.' }),
+      accepted_prediction_tokens: Type.Optional(
+        Type.Integer({
+          description: 'With a prediction: tokens that were computed in advance and came true.',
+        }),
+      ),
+      rejected_prediction_tokens: Type.Optional(
+        Type.Integer({ description: 'With a prediction: tokens that were computed in advance in vain.' }),
+      ),
     }),
   ),
 });

@@ -172,6 +172,8 @@ export const InferenceRequest = Type.Object({
   ]),
   sampling: Sampling,
   format: Type.Optional(OutputFormat),
+  /** What the answer will probably be: where it is, it comes faster. */
+  prediction: Type.Optional(Type.String()),
   /** Context tokens per request (num_ctx); a change reloads the model. */
   contextSize: Type.Optional(Type.Integer({ minimum: 1 })),
   /** False: a prompt that is too long is an error; else the oldest messages go first. */
@@ -197,6 +199,12 @@ export const InferenceUsage = Type.Object({
   completionTokens: Type.Integer(),
   thinkingTokens: Type.Optional(
     Type.Integer({ description: 'Tokens of the answer that the model thought with, where it thinks aloud.' }),
+  ),
+  guesses: Type.Optional(
+    Type.Object(
+      { right: Type.Integer(), wrong: Type.Integer() },
+      { description: 'Tokens of the answer that were computed in advance, rightly or in vain.' },
+    ),
   ),
   loadNs: Type.Number(),
   queueNs: Type.Number(),

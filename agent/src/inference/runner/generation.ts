@@ -131,6 +131,7 @@ const answer = async (
       cachedPromptTokens,
       completionTokens: count,
       ...(output.thinkingTokens === undefined ? {} : { thinkingTokens: output.thinkingTokens }),
+      ...(guesses.right + guesses.wrong === 0 ? {} : { guesses }),
       promptNs: Number(firstAt - startedAt),
       evalNs: nanoseconds(firstAt),
     };
@@ -140,7 +141,6 @@ const answer = async (
       id,
       reason: output.calls > 0 ? 'tool_calls' : reason,
       usage,
-      ...(guesses.right + guesses.wrong === 0 ? {} : { guesses }),
       ...(job.wantsContext ? { context: [...tokens, ...shown()] } : {}),
       ...(stopSequence === undefined ? {} : { stopSequence }),
     };
@@ -151,6 +151,10 @@ const answer = async (
     prompt: tokens,
     tenant: job.tenant,
     sampling: { settings: job.sampling, grammar, prompt: tokens },
+    prediction:
+      job.prediction === undefined
+        ? []
+        : model.tokenize([job.prediction], { addSpecial: false, parseSpecial: false }),
     signal,
     keepOnShift: job.keepOnShift === -1 ? tokens.length : job.keepOnShift,
     isReady: () => !credit.isSpent,

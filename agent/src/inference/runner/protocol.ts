@@ -112,6 +112,8 @@ export interface Job {
   readonly sampling: ResolvedSampling;
   /** GBNF that the answer follows; undefined: free. */
   readonly grammar: string | undefined;
+  /** What the answer will probably be; undefined: nobody knows. */
+  readonly prediction?: string | undefined;
   /** Whether the answer is complete as soon as one JSON value is: grammars allow white space behind it. */
   readonly endsWithJson: boolean;
   /** False: a prompt that is too long is an error; else its oldest part goes. */
@@ -142,6 +144,8 @@ export interface JobUsage {
   readonly completionTokens: number;
   /** Those of them that the model thought with; undefined: it does not think aloud. */
   readonly thinkingTokens?: number;
+  /** Tokens of the answer that were computed in advance, rightly or in vain; undefined: none. */
+  readonly guesses?: { readonly right: number; readonly wrong: number };
   readonly promptNs: number;
   readonly evalNs: number;
 }
@@ -162,8 +166,6 @@ export type JobEvent =
       readonly id: number;
       readonly reason: 'stop' | 'length' | 'tool_calls';
       readonly usage: JobUsage;
-      /** Tokens of the answer that were computed in advance, rightly or in vain; undefined: none. */
-      readonly guesses?: { readonly right: number; readonly wrong: number };
       readonly context?: readonly number[];
       readonly stopSequence?: string;
     }

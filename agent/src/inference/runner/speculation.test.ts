@@ -73,7 +73,7 @@ describe('how many tokens are guessed', () => {
 
 describe('the guesses for an answer', () => {
   test('count as long as those before them came true', () => {
-    const guesses = new AnswerGuesses(lettersOf('abcdefg. ab'), 100);
+    const guesses = new AnswerGuesses(lettersOf('abcdefg. ab'), [], 100);
     const before = guesses.chance;
     guesses.follow(lettersOf('c'));
     expect(guesses.chance).toBe(before);
@@ -84,6 +84,17 @@ describe('the guesses for an answer', () => {
     // What comes behind a wrong one says nothing about guesses.
     guesses.follow(lettersOf('Xabc'));
     expect(guesses.chance).toBeCloseTo(after * (5 / 6));
+  });
+
+  test('are what was predicted, as long as that comes true, and where it is come back to', () => {
+    const guesses = new AnswerGuesses(lettersOf('Say it.'), lettersOf('one two three four'), 100);
+    expect(textOf(guesses.next)).toBe('one two three fo');
+    guesses.follow(lettersOf('o'));
+    expect(textOf(guesses.next)).toBe('ne two three fou');
+    guesses.follow(lettersOf('ne TWO '));
+    expect(guesses.next).toEqual([]);
+    guesses.follow(lettersOf('thr'));
+    expect(textOf(guesses.next).startsWith('ee four')).toBe(true);
   });
 });
 

@@ -25,9 +25,9 @@ export class Speculation {
     this.#contextSize = contextSize;
   }
 
-  /** An answer begins. */
-  begin(prompt: readonly number[]): Guesses {
-    return new AnswerGuesses(prompt, this.#contextSize);
+  /** An answer begins. @param prediction what it will probably be */
+  begin(prompt: readonly number[], prediction: readonly number[]): Guesses {
+    return new AnswerGuesses(prompt, prediction, this.#contextSize);
   }
 
   /**

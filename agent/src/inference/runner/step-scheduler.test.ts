@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ask, untilTrue } from './asked.fixture.ts';
-import { LettersBackend, says, textOf, type LettersOptions } from './letters-backend.fixture.ts';
+import { LettersBackend, lettersOf, says, textOf, type LettersOptions } from './letters-backend.fixture.ts';
 import { StepScheduler } from './step-scheduler.ts';
 
 const startedWith = (options: LettersOptions): { backend: LettersBackend; scheduler: StepScheduler } => {
@@ -303,4 +303,30 @@ test('a token that cannot be shown ends its own request only', async () => {
   expect(await sound.outcome).toMatchObject({ end: 'ended' });
   expect(sound.text()).toBe('hello');
   expect(backend.samplers.disposed).toBe(2);
+});
+
+test('what an answer will probably be is told to those who guess', async () => {
+  const predicted: (readonly number[])[] = [];
+  const backend = new LettersBackend({ next: says('yes') });
+  const scheduler = new StepScheduler(backend, {
+    speculation: {
+      begin: (_prompt, prediction) => {
+        predicted.push(prediction);
+        return { chance: 1, next: prediction, follow: () => undefined };
+      },
+      choose: (answers) => answers.map(({ guesses }) => guesses?.next ?? []),
+      measured: () => undefined,
+    },
+  });
+  const guesses: (readonly [number, number])[] = [];
+  const asked = ask(scheduler, 'a?', {
+    prediction: lettersOf('es'),
+    onGuesses: (right, wrong) => guesses.push([right, wrong]),
+  });
+  await asked.outcome;
+  expect(asked.text()).toBe('yes');
+  expect(predicted).toEqual([lettersOf('es')]);
+  // All came true, and the end with them: two steps instead of four.
+  expect(guesses).toEqual([[2, 0]]);
+  expect(backend.steps).toHaveLength(2);
 });

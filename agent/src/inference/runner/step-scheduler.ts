@@ -310,7 +310,7 @@ export class StepScheduler implements TokenScheduler {
   }
 
   #follow(run: Run, token: number): void {
-    if (!run.isAnswering) run.guesses = this.#speculation?.begin(run.task.prompt);
+    if (!run.isAnswering) run.guesses = this.#speculation?.begin(run.task.prompt, run.task.prediction ?? []);
     run.isAnswering = true;
     run.guesses?.follow([token]);
   }

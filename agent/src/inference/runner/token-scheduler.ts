@@ -7,6 +7,8 @@ export interface StepTask {
   /** Whose request it is; what it leaves in memory serves only the same. */
   readonly tenant: string;
   readonly sampling: TokenSampling;
+  /** What the answer will probably be. */
+  readonly prediction?: readonly number[];
   readonly signal: AbortSignal;
   /** Tokens of the beginning that stay when the context is full and its oldest part makes room; undefined: it ends then. */
   readonly keepOnShift: number | undefined;
