@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { open, type FileHandle } from 'node:fs/promises';
 import {
   arrayEntry,
   buildGguf,
@@ -16,6 +13,7 @@ import {
   type FixtureEntry,
 } from '../../agent/src/models/gguf.fixture.ts';
 import { readGguf, type GgufMetadata } from '../../agent/src/models/gguf.ts';
+import { cachedModel } from './bench-models.ts';
 import { tinyModel } from './local-cluster.ts';
 
 /** Sizes of a model of the `llama` architecture. */
@@ -319,21 +317,8 @@ const writeRandomModel = async (path: string, shape: RandomModelShape): Promise<
 };
 
 /** The path of such a file below the user's cache folder; it is written when it is not there yet. */
-export const randomModel = async (
-  shape: RandomModelShape,
-  folder = join(homedir(), '.cache', 'ollamamax', 'bench-models'),
-): Promise<string> => {
+export const randomModel = (shape: RandomModelShape, folder?: string): Promise<string> => {
   const parameters = JSON.stringify([formatVersion, Object.entries(shape).sort()]);
   const hash = createHash('sha256').update(parameters).digest('hex').slice(0, 16);
-  const path = join(folder, `random-${hash}.gguf`);
-  if (existsSync(path)) return path;
-  await mkdir(folder, { recursive: true });
-  const partial = `${path}.${process.pid}`;
-  try {
-    await writeRandomModel(partial, shape);
-    await rename(partial, path);
-  } finally {
-    await rm(partial, { force: true });
-  }
-  return path;
+  return cachedModel(`random-${hash}.gguf`, (path) => writeRandomModel(path, shape), folder);
 };

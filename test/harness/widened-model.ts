@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { open, readFile } from 'node:fs/promises';
 import { numberEntry, text, uint64 } from '../../agent/src/models/gguf.fixture.ts';
 import { readGguf } from '../../agent/src/models/gguf.ts';
+import { cachedModel } from './bench-models.ts';
 import { tinyModel } from './local-cluster.ts';
 
 /** Changes whenever the same width gives another file. */
@@ -79,19 +77,5 @@ const writeWidened = async (path: string, factor: number): Promise<void> => {
  * model says, and takes as long as a model of its size. 400 million parameters with a factor of 257.
  * @returns the path of the file below the user's cache folder; it is written when it is not there yet
  */
-export const widenedModel = async (
-  factor: number,
-  folder = join(homedir(), '.cache', 'ollamamax', 'bench-models'),
-): Promise<string> => {
-  const path = join(folder, `widened-${factor}-${formatVersion}.gguf`);
-  if (existsSync(path)) return path;
-  await mkdir(folder, { recursive: true });
-  const partial = `${path}.${process.pid}`;
-  try {
-    await writeWidened(partial, factor);
-    await rename(partial, path);
-  } finally {
-    await rm(partial, { force: true });
-  }
-  return path;
-};
+export const widenedModel = (factor: number): Promise<string> =>
+  cachedModel(`widened-${factor}-${formatVersion}.gguf`, (path) => writeWidened(path, factor));
