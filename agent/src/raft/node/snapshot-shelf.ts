@@ -66,10 +66,9 @@ export class SnapshotShelf implements SnapshotFiles {
   }
 
   dropOlder(than: Index): void {
-    const newer = this.#store.list().filter(({ index }) => index >= than).length;
-    // None that is older: what is being sent stays readable, and a member that restarts again and again before it takes
-    // a second one would never remove any. What cannot be removed now is with the next one.
-    this.#store.removeOld(newer, () => undefined);
+    // None that is older stays as a reserve: what is being sent stays readable, and a member that restarts again and
+    // again before it takes a second one would never remove any. What cannot be removed now is with the next one.
+    this.#store.removeOlder(than, () => undefined);
   }
 
   /** @throws StorageError when that one is not there any more */

@@ -192,28 +192,42 @@ test('old snapshots go, but never one that may be the newest that is right', () 
   const disk = new SimDisk();
   const store = openStore(disk);
   const indexes = (each = store): number[] => each.list().map(({ index }) => index);
+  const removeOlder = (than: number, each = store): void =>
+    void ended(disk, (done) => each.removeOlder(than, done));
   for (const index of [1, 2, 3]) take(disk, store, index, dataOf(index, 100));
-  ended(disk, (done) => store.removeOld(2, done));
+  removeOlder(0);
+  expect(indexes()).toEqual([3, 2, 1]);
+  removeOlder(2);
   expect(indexes()).toEqual([3, 2]);
-  ended(disk, (done) => store.removeOld(0, done));
+  removeOlder(9);
   expect(indexes()).toEqual([3]);
 
   take(disk, store, 4, dataOf(4, 100));
   disk.bytesOf(`${directory}/${snapshotName({ index: 4, term: 3 })}`)[50]! ^= 1;
   const again = openStore(disk);
-  ended(disk, (done) => again.removeOld(1, done));
+  removeOlder(4, again);
   expect(indexes(again)).toEqual([4, 3]);
   expect(newest(disk, again)?.index).toBe(3);
   expect(indexes(again)).toEqual([3]);
-  ended(disk, (done) => again.removeOld(1, done));
+  removeOlder(4, again);
   expect(newest(disk, again)?.index).toBe(3);
   const reader = again.read(3, 3)!;
   take(disk, again, 5, dataOf(5, 100));
-  ended(disk, (done) => again.removeOld(1, done));
+  removeOlder(5, again);
   expect(indexes(again)).toEqual([5]);
   const into = Buffer.alloc(200);
   ended(disk, (done) => reader.read(into, 0, (error) => done(error as never)));
   expect(into.subarray(0, 100).equals(dataOf(3, 100))).toBe(true);
+});
+
+test('old snapshots go also while a newer one is there that nobody has read', () => {
+  const disk = new SimDisk();
+  const store = openStore(disk);
+  for (const index of [1, 2, 3]) take(disk, store, index, dataOf(index, 100));
+  const again = openStore(disk);
+  again.found(again.list()[1]!);
+  ended(disk, (done) => again.removeOlder(2, done));
+  expect(disk.list(directory)).toEqual([2, 3].map((index) => snapshotName({ index, term: 3 })));
 });
 
 test('a file whose end is damaged or of something else is no snapshot', () => {
@@ -240,10 +254,10 @@ test('what an earlier process left goes once the newest was read, and not before
   const store = openStore(disk);
   for (const index of [1, 2, 3]) take(disk, store, index, dataOf(index, 100));
   const again = openStore(disk);
-  ended(disk, (done) => again.removeOld(1, done));
+  ended(disk, (done) => again.removeOlder(3, done));
   expect(disk.list(directory).length).toBe(3);
   again.found(again.list()[0]!);
-  ended(disk, (done) => again.removeOld(1, done));
+  ended(disk, (done) => again.removeOlder(3, done));
   expect(disk.list(directory)).toEqual([snapshotName({ index: 3, term: 3 })]);
 });
 
@@ -252,7 +266,7 @@ test('removals that overlap take away all that either was to', () => {
   const store = openStore(disk);
   for (const index of [1, 2, 3, 4, 5]) take(disk, store, index, dataOf(index, 100));
   const errors: (Error | undefined)[] = [];
-  for (const keep of [3, 2, 1]) store.removeOld(keep, (error) => errors.push(error));
+  for (const than of [3, 4, 5]) store.removeOlder(than, (error) => errors.push(error));
   disk.run();
   expect(errors).toEqual([undefined, undefined, undefined]);
   expect(disk.list(directory)).toEqual([snapshotName({ index: 5, term: 3 })]);
@@ -269,9 +283,9 @@ const story = (disk: SimDisk, onComplete: (meta: SnapshotMeta) => void): void =>
   const resumed = receiver(disk, store, metaOf(20, data));
   writeAll(disk, resumed, data);
   onComplete(finish(disk, resumed));
-  ended(disk, (done) => store.removeOld(1, done));
+  ended(disk, (done) => store.removeOlder(20, done));
   onComplete(take(disk, store, 30, dataOf(30, 700)));
-  ended(disk, (done) => store.removeOld(2, done));
+  ended(disk, (done) => store.removeOlder(20, done));
   disk.run();
 };
 

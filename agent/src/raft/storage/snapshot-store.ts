@@ -236,13 +236,13 @@ export class SnapshotStore {
   }
 
   /**
-   * Removes what is older than the newest ones, and what was received of older ones.
-   * @param keep how many to keep, at least 1, of those that are known to be right: written by this process, found
-   *   by newestValid, or read. While there are not so many nothing is removed, and what is newer than them stays too.
+   * Removes what is older than one that is known to be right: written by this process, found by newestValid, or read.
+   * What was received of others as old goes with it; newer ones stay, whether they are known to be right or not.
+   * @param than that one's index. Where it is not known to be right the next older one that is takes its place, and
+   *   where none is nothing is removed.
    */
-  removeOld(keep: number, done: (error?: StorageError) => void): void {
-    const right = this.#metas.filter((meta) => this.#verified.has(snapshotName(meta)));
-    const oldest = right[Math.max(keep, 1) - 1];
+  removeOlder(than: Index, done: (error?: StorageError) => void): void {
+    const oldest = this.#metas.find((meta) => meta.index <= than && this.#verified.has(snapshotName(meta)));
     if (oldest === undefined) {
       done();
       return;

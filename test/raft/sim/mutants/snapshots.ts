@@ -70,8 +70,8 @@ export const snapshots: readonly Mutant[] = [
     name: 'newer-snapshot-drops-recorded-one',
     pitfall: 39,
     file: 'node/snapshot-shelf.ts',
-    find: '.filter(({ index }) => index >= than).length;',
-    replace: '.filter(({ index }) => index > than + 1_000_000).length;',
+    find: 'this.#store.removeOlder(than, () => undefined);',
+    replace: 'this.#store.removeOlder(Infinity, () => undefined);',
     why: 'what the log has recorded must stay until it has recorded a newer one',
   },
   {
@@ -88,8 +88,8 @@ export const snapshots: readonly Mutant[] = [
     name: 'snapshots-pile-up',
     pitfall: 0,
     file: 'node/snapshot-shelf.ts',
-    find: 'this.#store.removeOld(newer, () => undefined);',
-    replace: 'this.#store.removeOld(newer + 1, () => undefined);',
+    find: 'this.#store.removeOlder(than, () => undefined);',
+    replace: 'this.#store.removeOlder(than - 1, () => undefined);',
     why: 'a member that restarts before it takes a second one never removes any (found here)',
   },
   {
