@@ -31,8 +31,16 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** How a model is made, and the loads it is held against: tokens of context and requests at a time. */
-const cases: readonly (readonly [string, () => string | Promise<string>, readonly [number, number][]])[] = [
+/**
+ * How a model is made, the loads it is held against, tokens of context and requests at a time, and how its draft model is
+ * made.
+ */
+const cases: readonly (readonly [
+  string,
+  () => string | Promise<string>,
+  readonly [number, number][],
+  (() => Promise<string>) | undefined,
+])[] = [
   [
     'the bundled model',
     () => bundled('ollamamax-tiny-q8_0.gguf'),
@@ -40,9 +48,10 @@ const cases: readonly (readonly [string, () => string | Promise<string>, readonl
       [256, 1],
       [2048, 8],
     ],
+    undefined,
   ],
-  ['the bundled model at 4 bits', () => bundled('ollamamax-tiny-q4_k_m.gguf'), [[2048, 4]]],
-  ['a large vocabulary', () => randomModel({ ...shape, vocabulary: 60_000 }, folder), [[512, 2]]],
+  ['the bundled model at 4 bits', () => bundled('ollamamax-tiny-q4_k_m.gguf'), [[2048, 4]], undefined],
+  ['a large vocabulary', () => randomModel({ ...shape, vocabulary: 60_000 }, folder), [[512, 2]], undefined],
   [
     'much context',
     () => randomModel({ ...shape, layers: 12, kvHeads: 8, type: 'Q8_0' }, folder),
@@ -50,16 +59,25 @@ const cases: readonly (readonly [string, () => string | Promise<string>, readonl
       [512, 1],
       [4096, 4],
     ],
+    undefined,
   ],
   [
     'many weights',
     () => randomModel({ ...shape, layers: 16, embedding: 512, feedForward: 2048, type: 'Q8_0' }, folder),
     [[512, 1]],
+    undefined,
+  ],
+  [
+    'a draft model beside it',
+    () => randomModel({ ...shape, layers: 8, type: 'Q8_0' }, folder),
+    [[2048, 4]],
+    () => randomModel({ ...shape, layers: 6, seed: 8, type: 'Q8_0' }, folder),
   ],
 ];
 
-test.each(cases)('a runner takes what is estimated: %s', async (_what, make, loads) => {
+test.each(cases)('a runner takes what is estimated: %s', async (_what, make, loads, makeDraft) => {
   const path = await make();
+  const draft = await makeDraft?.();
   for (const [contextSize, parallel] of loads) {
     const model = tinyModel({
       path,
@@ -68,6 +86,9 @@ test.each(cases)('a runner takes what is estimated: %s', async (_what, make, loa
       contextSize,
       parallel,
       maxContextSize: 4096,
+      ...(draft === undefined
+        ? {}
+        : { draft: { digest: draft, path: draft, sizeBytes: statSync(draft).size } }),
     });
     const memory = new LoadMemory({ available: () => Promise.resolve(0) });
     const { residentBytes } = await memory.estimate({ model, contextSize, gpuLayers: 0 });

@@ -50,6 +50,8 @@ const semanticProblems = (state: DesiredState): Problem[] => {
       problems.push(...downloadProblems(adapter, `${at}.adapters[${place}]`, 'an adapter'));
     if (spec.projector !== undefined)
       problems.push(...downloadProblems(spec.projector, `${at}.projector`, 'a projector'));
+    if (spec.draft !== undefined)
+      problems.push(...downloadProblems(spec.draft, `${at}.draft`, 'a draft model'));
   });
   return problems;
 };

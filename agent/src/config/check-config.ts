@@ -261,12 +261,11 @@ const checkModels = (config: NodeConfig): Problem[] => {
     for (const [place, { source, sha256 }] of (model.adapters ?? []).entries())
       if ('http' in source && sha256 === undefined)
         problems.push({ path: `models[${index}].adapters[${place}].sha256`, message: digestNeeded });
-    if (
-      model.projector !== undefined &&
-      'http' in model.projector.source &&
-      model.projector.sha256 === undefined
-    )
-      problems.push({ path: `models[${index}].projector.sha256`, message: digestNeeded });
+    for (const name of ['projector', 'draft'] as const) {
+      const file = model[name];
+      if (file !== undefined && 'http' in file.source && file.sha256 === undefined)
+        problems.push({ path: `models[${index}].${name}.sha256`, message: digestNeeded });
+    }
     return problems;
   });
 };

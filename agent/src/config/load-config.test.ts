@@ -181,8 +181,8 @@ const bad: readonly [string, string | undefined, readonly string[], Record<strin
   ],
   [
     'downloads beside a model without checksum',
-    'models: [{ name: a, source: { file: x }, adapters: [{ source: { http: "http://x/y" } }], projector: { source: { http: "http://x/z" } } }]',
-    ['models[0].adapters[0].sha256 is required', 'models[0].projector.sha256 is required'],
+    'models: [{ name: a, source: { file: x }, adapters: [{ source: { http: "http://x/y" } }], projector: { source: { http: "http://x/z" } }, draft: { source: { http: "http://x/d" } } }]',
+    ['adapters[0]', 'projector', 'draft'].map((file) => `models[0].${file}.sha256 is required`),
   ],
   [
     'keep-alive of a model below -1',
@@ -357,12 +357,13 @@ describe('a good configuration', () => {
 
   test('resolves paths of all files of a model', async () => {
     const { config } = await load(
-      'models: [{ name: a, source: { file: m }, adapters: [{ source: { file: l } }], projector: { source: { file: p } }, keepAliveSeconds: 0 }]',
+      'models: [{ name: a, source: { file: m }, adapters: [{ source: { file: l } }], projector: { source: { file: p } }, draft: { source: { file: d } }, keepAliveSeconds: 0 }]',
     );
     expect(config.models[0]).toMatchObject({
       source: { file: join(folder, 'm') },
       adapters: [{ source: { file: join(folder, 'l') } }],
       projector: { source: { file: join(folder, 'p') } },
+      draft: { source: { file: join(folder, 'd') } },
       keepAliveSeconds: 0,
     });
   });

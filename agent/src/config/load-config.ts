@@ -93,6 +93,7 @@ const absolutePaths = (config: NodeConfig, baseOf: (path: string) => string): vo
     for (const [place, { source }] of (model.adapters ?? []).entries())
       fix(source, `models[${index}].adapters[${place}].source`, ['file']);
     fix(model.projector?.source, `models[${index}].projector.source`, ['file']);
+    fix(model.draft?.source, `models[${index}].draft.source`, ['file']);
   });
 };
 

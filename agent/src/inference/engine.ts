@@ -18,6 +18,14 @@ export interface EngineProjector {
   readonly sizeBytes: number;
 }
 
+/** A verified smaller model that guesses what the one says it is given with. */
+export interface EngineDraft {
+  /** Lower-case hex SHA-256 of the file. */
+  readonly digest: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
 /** A model file that is verified and ready on this agent's disk, with the defaults it is served with. */
 export interface EngineModel {
   /** Canonical name. */
@@ -30,6 +38,8 @@ export interface EngineModel {
   readonly adapters?: readonly EngineAdapter[];
   /** What makes images into something that the model reads. */
   readonly projector?: EngineProjector;
+  /** What guesses for it, where `speculation` is on and llama-server does not compute it. */
+  readonly draft?: EngineDraft;
   /** Context tokens per request when the request does not say. */
   readonly contextSize: number;
   /** Longest context the model was trained for. */

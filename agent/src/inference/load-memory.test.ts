@@ -12,6 +12,11 @@ const memoryOf = (availableBytes: number): LoadMemory =>
     copiedTypes: new Set(['Q8_0']),
   });
 
+/** The model guesses for itself. */
+const drafted = tinyModel({
+  draft: { digest: 'draft', path: load.model.path, sizeBytes: load.model.sizeBytes },
+});
+
 describe('what a load takes', () => {
   test('is estimated from the header of the file', async () => {
     const memory = memoryOf(0);
@@ -54,9 +59,20 @@ describe('what a load takes', () => {
       { ...load, gpuLayers: 1 },
       { ...load, model: tinyModel({ parallel: 1 }) },
       { ...load, model: tinyModel({ digest: 'another' }) },
+      { ...load, model: drafted },
     ];
     for (const other of others) expect((await memory.shortage(other))?.message).not.toContain('as measured');
     expect((await memory.shortage({ ...load }))?.message).toContain('as measured');
+  });
+
+  test('is more with a draft model, by what the header of its file tells', async () => {
+    const memory = memoryOf(0);
+    const [alone, both] = [await memory.estimate(load), await memory.estimate({ ...load, model: drafted })];
+    expect(both.certainBytes).toBe(2 * alone.certainBytes);
+    expect(both.residentBytes - both.totalBytes).toBe(2 * (alone.residentBytes - alone.totalBytes));
+    expect((await memory.shortage({ ...load, model: drafted }))?.message).toContain(
+      'MiB for its draft model + ',
+    );
   });
 
   test('is guessed by the size of a file that cannot be read', async () => {

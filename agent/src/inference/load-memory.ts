@@ -27,6 +27,7 @@ const keyOf = ({ model, contextSize, gpuLayers }: Load): string =>
     model.digest,
     (model.adapters ?? []).map(({ digest }) => digest),
     model.projector?.digest,
+    model.draft?.digest,
     contextSize,
     model.parallel,
     gpuLayers,
@@ -49,7 +50,7 @@ export class LoadMemory {
   }
 
   /** From the header of the file; undefined where it cannot be read, which loading will then tell. */
-  factsOf({ digest, path }: EngineModel): Promise<MemoryFacts | undefined> {
+  factsOf({ digest, path }: Pick<EngineModel, 'digest' | 'path'>): Promise<MemoryFacts | undefined> {
     const known = this.#facts.get(digest);
     if (known !== undefined) return known;
     const read = readMemoryFacts(path).catch(() => {
@@ -61,8 +62,12 @@ export class LoadMemory {
   }
 
   async estimate({ model, contextSize, gpuLayers }: Load): Promise<MemoryEstimate> {
-    const facts = await this.factsOf(model);
-    return estimateMemory(model, contextSize, { facts, copiedTypes: this.#copiedTypes, gpuLayers });
+    const [facts, draftFacts] = await Promise.all([
+      this.factsOf(model),
+      model.draft === undefined ? undefined : this.factsOf(model.draft),
+    ]);
+    const copiedTypes = this.#copiedTypes;
+    return estimateMemory(model, contextSize, { facts, draftFacts, copiedTypes, gpuLayers });
   }
 
   /** What keeps the model from being loaded into the memory available; undefined when it fits. */

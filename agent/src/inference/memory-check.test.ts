@@ -21,6 +21,7 @@ const facts: MemoryFacts = {
   embedding: 4096,
   feedForward: 14_336,
   vocabulary: 128_000,
+  trainedContext: 131_072,
 };
 
 const model = tinyModel({ sizeBytes: 4 * gib, parallel: 2 });
@@ -81,5 +82,51 @@ describe('estimateMemory', () => {
 
   test('a file whose header cannot be read is taken by its size', () => {
     expect(estimateMemory(model, 8192).totalBytes).toBeGreaterThan(6 * gib);
+  });
+
+  describe('with a draft model', () => {
+    const drafted = { ...model, draft: { digest: 'd', path: '/d.gguf', sizeBytes: gib } };
+    const draftFacts: MemoryFacts = {
+      ...facts,
+      layers: new Array<LayerFacts>(8).fill({ ...layer, weightBytes: 64 * mebibyte }),
+      inputBytes: 256 * mebibyte,
+      outputBytes: 256 * mebibyte,
+      matrixBytes: new Map([['Q8_0', 512 * mebibyte]]),
+      embedding: 1024,
+      feedForward: 4096,
+      trainedContext: 4096,
+    };
+
+    test('adds its weights, its context as far as it was trained, and its computing, and says so', () => {
+      const without = estimateMemory(model, 8192, { facts });
+      const estimate = estimateMemory(drafted, 8192, { facts, draftFacts });
+      expect(estimate.certainBytes - without.certainBytes).toBe(gib + 8 * 4096 * 4096 * 2);
+      const added = estimate.totalBytes - without.totalBytes;
+      expect(added).toBeGreaterThan(gib + 256 * mebibyte + 128_000 * 1300);
+      expect(added).toBeLessThan(1.6 * gib);
+      expect(estimate.arithmetic).toContain(
+        ` for the weights + ${Math.ceil(added / mebibyte)} MiB for its draft model + `,
+      );
+      expect(without.arithmetic).not.toContain('draft');
+      const trained = { ...draftFacts, trainedContext: undefined };
+      const long = estimateMemory(drafted, 8192, { facts, draftFacts: trained });
+      expect(long.certainBytes - estimate.certainBytes).toBe(8 * 4096 * 4096 * 2);
+    });
+
+    test('shows what the processor keeps of it twice', () => {
+      const estimate = estimateMemory(drafted, 8192, { facts, draftFacts, copiedTypes: new Set(['Q8_0']) });
+      expect(estimate.residentBytes - estimate.totalBytes).toBe(512 * mebibyte);
+    });
+
+    test('counts it on the machine when the model is on a GPU, and by its size when its header cannot be read', () => {
+      const onGpu = { facts, gpuLayers: 33 };
+      const added =
+        estimateMemory(drafted, 8192, { ...onGpu, draftFacts }).totalBytes -
+        estimateMemory(model, 8192, onGpu).totalBytes;
+      expect(added).toBeGreaterThan(gib);
+      expect(estimateMemory(drafted, 8192, { facts }).totalBytes).toBeGreaterThan(
+        estimateMemory(model, 8192, { facts }).totalBytes + 1.05 * gib,
+      );
+    });
   });
 });

@@ -41,6 +41,8 @@ export interface MemoryEstimate {
 export interface EstimateOptions {
   /** From the header of the file; undefined: it could not be read. */
   readonly facts?: MemoryFacts | undefined;
+  /** Of its draft model, if it has one. */
+  readonly draftFacts?: MemoryFacts | undefined;
   /** Types of matrices that the processor keeps twice. */
   readonly copiedTypes?: ReadonlySet<string>;
   /** The last so many blocks are on GPUs; one more than there are: the output too. */
@@ -60,33 +62,32 @@ interface Share {
 export const estimateMemory = (
   model: EngineModel,
   contextSize: number,
-  { facts, copiedTypes = new Set(), gpuLayers = 0 }: EstimateOptions = {},
+  { facts, draftFacts, copiedTypes = new Set(), gpuLayers = 0 }: EstimateOptions = {},
 ): MemoryEstimate => {
   const { parallel } = model;
   const host =
     facts === undefined
-      ? unknownShare(model, contextSize)
+      ? unknownShare(model.sizeBytes, contextSize, parallel)
       : sharesOf(facts, contextSize, parallel, gpuLayers).host;
   const computing = facts === undefined ? 0 : computeBytes(facts, contextSize, parallel);
   const around = processBytes + (facts === undefined ? 0 : facts.vocabulary * wordBytes);
   const adapters = (model.adapters ?? []).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const projector = model.projector?.sizeBytes ?? 0;
-  const copied = [...(facts?.matrixBytes ?? [])].reduce(
-    (sum, [type, bytes]) => sum + (copiedTypes.has(type) ? bytes : 0),
-    0,
-  );
+  const copied = copiedBytes(facts, copiedTypes);
   const weights = host.weights + Math.ceil(copied * copyGrowth);
-  const totalBytes = weights + adapters + projector + host.context + computing + around;
+  const draft = draftNeeds(model, contextSize, draftFacts, copiedTypes);
+  const totalBytes = weights + adapters + projector + draft.totalBytes + host.context + computing + around;
   const onDevice = facts === undefined ? 0 : estimateDeviceMemory(facts, contextSize, parallel, gpuLayers, 1);
   return {
     totalBytes,
-    residentBytes: totalBytes + copied,
-    certainBytes: weights + host.context,
+    residentBytes: totalBytes + copied + draft.copiedBytes,
+    certainBytes: weights + host.context + draft.certainBytes,
     deviceBytes: onDevice,
     arithmetic:
       `${mib(weights)} for the weights + ` +
       (adapters === 0 ? '' : `${mib(adapters)} for its adapters + `) +
       (projector === 0 ? '' : `${mib(projector)} for its projector + `) +
+      (draft.totalBytes === 0 ? '' : `${mib(draft.totalBytes)} for its draft model + `) +
       `${mib(host.context)} for ${parallel} x ${contextSize} tokens of context + ` +
       (computing === 0 ? '' : `${mib(computing)} for computing + `) +
       `${mib(around)} for the process = ${mib(totalBytes)}` +
@@ -129,10 +130,37 @@ export const insufficientMemory = (
 /** @returns bytes in words, rounded up */
 export const mib = (bytes: number): string => `${Math.ceil(bytes / mebibyte)} MiB`;
 
-const unknownShare = (model: EngineModel, contextSize: number): Share => ({
-  weights: Math.ceil(model.sizeBytes * 1.05),
-  context: Math.ceil((model.sizeBytes / fileBytesPerKvByte) * contextSize * model.parallel),
+const unknownShare = (sizeBytes: number, contextSize: number, parallel: number): Share => ({
+  weights: Math.ceil(sizeBytes * 1.05),
+  context: Math.ceil((sizeBytes / fileBytesPerKvByte) * contextSize * parallel),
 });
+
+/** Matrices that the processor keeps in its own order, too. */
+const copiedBytes = (facts: MemoryFacts | undefined, copiedTypes: ReadonlySet<string>): number =>
+  [...(facts?.matrixBytes ?? [])].reduce(
+    (sum, [type, bytes]) => sum + (copiedTypes.has(type) ? bytes : 0),
+    0,
+  );
+
+/** What a draft model takes beside the model: it follows every request as far as it was trained to, on the processor. */
+const draftNeeds = (
+  { draft, parallel }: EngineModel,
+  contextSize: number,
+  facts: MemoryFacts | undefined,
+  copiedTypes: ReadonlySet<string>,
+): Pick<MemoryEstimate, 'certainBytes' | 'totalBytes'> & { readonly copiedBytes: number } => {
+  if (draft === undefined) return { certainBytes: 0, totalBytes: 0, copiedBytes: 0 };
+  const length = Math.min(contextSize, facts?.trainedContext ?? contextSize);
+  const copied = copiedBytes(facts, copiedTypes);
+  const { weights, context } =
+    facts === undefined
+      ? unknownShare(draft.sizeBytes, length, parallel)
+      : sharesOf(facts, length, parallel, 0).host;
+  const certainBytes = weights + Math.ceil(copied * copyGrowth) + context;
+  const around =
+    facts === undefined ? 0 : computeBytes(facts, length, parallel) + facts.vocabulary * wordBytes;
+  return { certainBytes, totalBytes: certainBytes + around, copiedBytes: copied };
+};
 
 /** The last blocks are those on GPUs, as llama.cpp counts them. */
 const sharesOf = (

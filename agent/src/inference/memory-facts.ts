@@ -24,6 +24,8 @@ export interface MemoryFacts {
   readonly embedding: number;
   readonly feedForward: number;
   readonly vocabulary: number;
+  /** Longest context the model was trained for. */
+  readonly trainedContext: number | undefined;
 }
 
 type Numbers = (key: string) => number | undefined;
@@ -85,6 +87,7 @@ export const memoryFacts = (header: Pick<GgufHeader, 'metadata' | 'tensors'>): M
     embedding,
     feedForward: feedForward(metadata.get(`${family}.feed_forward_length`)?.value),
     vocabulary: metadata.get('tokenizer.ggml.tokens')?.length ?? 0,
+    trainedContext: number('context_length'),
   };
 };
 

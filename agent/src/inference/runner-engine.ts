@@ -102,12 +102,19 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
   const planner = new LoadPlanner({ memory, devices });
   let stopped = false;
 
+  /** The model with the files that it is computed with: where nothing would ask it, a draft model is not read. */
+  const asComputed = ({ draft, ...model }: EngineModel): EngineModel => {
+    const isAsked = model.speculation && (options.llamaServer === undefined || model.projector === undefined);
+    return draft !== undefined && isAsked ? { ...model, draft } : model;
+  };
+
   const specFor = (model: EngineModel, contextSize: number): LoadSpec => ({
     path: model.path,
     adapters: (model.adapters ?? []).map(({ path, scale }) => ({ path, scale })),
     contextSize,
     parallel: model.parallel,
     speculation: model.speculation,
+    ...(model.draft === undefined ? {} : { draft: model.draft.path }),
     threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
     batchThreads: options.threads,
     gpu: options.gpu,
@@ -175,7 +182,7 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     if (signal.aborted) return Promise.reject(abortError(signal));
     return hostOf(model.name).acquire(
       {
-        model,
+        model: asComputed(model),
         contextSize: Math.min(request?.contextSize ?? model.contextSize, model.maxContextSize),
         keepAliveSeconds: request?.keepAliveSeconds ?? model.keepAliveSeconds,
         needsSlot,

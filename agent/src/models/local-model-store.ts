@@ -11,7 +11,7 @@ import {
   type ModelStatus,
 } from '@ollamamax/api';
 import type { Component, Logger } from '@ollamamax/common';
-import type { EngineAdapter, EngineModel, EngineProjector } from '../inference/engine.ts';
+import type { EngineAdapter, EngineDraft, EngineModel, EngineProjector } from '../inference/engine.ts';
 import { BlobDirectory, type Standing } from './blob-directory.ts';
 import { desiredFiles } from './desired-files.ts';
 import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
@@ -78,7 +78,8 @@ const numCtx = (spec: ModelSpec): number | undefined => {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
 };
 
-const projectorOf = ({ path, digest, fingerprint }: VerifiedFile): EngineProjector => ({
+/** A projector or a draft model. */
+const besideOf = ({ path, digest, fingerprint }: VerifiedFile): EngineProjector & EngineDraft => ({
   path,
   digest,
   sizeBytes: fingerprint.size,
@@ -163,7 +164,8 @@ class LocalModelStore implements ModelStore, Component {
       path: ready.path,
       sizeBytes: ready.fingerprint.size,
       ...(ready.adapters.length === 0 ? {} : { adapters: adaptersOf(ready, spec) }),
-      ...(ready.projector === undefined ? {} : { projector: projectorOf(ready.projector) }),
+      ...(ready.projector === undefined ? {} : { projector: besideOf(ready.projector) }),
+      ...(ready.draft === undefined ? {} : { draft: besideOf(ready.draft) }),
       contextSize: Math.min(numCtx(spec) ?? settings.contextSize ?? defaults.contextSize, maxContextSize),
       maxContextSize,
       parallel: settings.parallel ?? defaults.parallel,

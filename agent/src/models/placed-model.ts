@@ -9,6 +9,7 @@ import {
 } from '@ollamamax/api';
 import { backoffDelay, sleep, type Logger } from '@ollamamax/common';
 import { checkAdapter } from './adapter-facts.ts';
+import { checkDraft } from './draft-facts.ts';
 import { fileError } from './file-error.ts';
 import { type DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
 import type { HttpSourceLimits } from './http-source.ts';
@@ -40,11 +41,13 @@ export interface PlacedModelOptions {
   readonly onChange: () => void;
 }
 
-/** A verified file that is still what it was when last looked at, with its adapters and its projector. */
+/** A verified file that is still what it was when last looked at, with the files beside it. */
 export interface ReadyFile extends VerifiedFile {
   /** In the order of the specification. */
   readonly adapters: readonly VerifiedFile[];
   readonly projector: VerifiedFile | undefined;
+  /** The smaller model that guesses for it. */
+  readonly draft: VerifiedFile | undefined;
   readonly template: string;
   readonly details: ModelDetails;
 }
@@ -67,7 +70,11 @@ const slowCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 const bytesOf = (spec: ModelSpec): string =>
-  JSON.stringify(wantedFiles(spec).map(({ source, sha256 }) => [source, sha256]));
+  JSON.stringify([
+    wantedFiles(spec).map(({ source, sha256 }) => [source, sha256]),
+    // The same file may be one thing in one of them and another in the other.
+    [spec.adapters?.length ?? 0, spec.projector !== undefined, spec.draft !== undefined],
+  ]);
 
 /** Whether two specifications are served from the same bytes. */
 export const sameBytes = (a: ModelSpec, b: ModelSpec): boolean => bytesOf(a) === bytesOf(b);
@@ -77,6 +84,7 @@ const filesOf = (ready: ReadyFile): readonly VerifiedFile[] => [
   ready,
   ...ready.adapters,
   ...(ready.projector === undefined ? [] : [ready.projector]),
+  ...(ready.draft === undefined ? [] : [ready.draft]),
 ];
 
 const bytesIn = (files: readonly VerifiedFile[]): number =>
@@ -84,6 +92,12 @@ const bytesIn = (files: readonly VerifiedFile[]): number =>
 
 /** Waits until the time is over or the signal aborts; the caller looks at its signal. */
 const pause = (ms: number, signal: AbortSignal): Promise<void> => sleep(ms, signal).catch(() => undefined);
+
+/** What a look into a file tells; errors of the file system name the file. */
+const looked = <T>({ path }: VerifiedFile, look: (path: string) => Promise<T>): Promise<T> =>
+  look(path).catch((error: unknown) => {
+    throw isApiError(error) ? error : fileError(error, path);
+  });
 
 /** Asked anew each time: the compiler takes `signal.aborted` for unchanged across an await. */
 const stopped = (signal: AbortSignal): boolean => signal.aborted;
@@ -260,29 +274,25 @@ export class PlacedModel {
   }
 
   async #bring(signal: AbortSignal): Promise<ReadyFile> {
-    const { adapters = [], projector: wantedProjector } = this.#spec;
+    const { adapters = [], projector: wantedProjector, draft: wantedDraft } = this.#spec;
     const verified = await this.#bringOne(this.#spec, [], signal);
-    const facts = await readModelFacts(verified.path).catch((error: unknown) => {
-      throw isApiError(error) ? error : fileError(error, verified.path);
-    });
+    const facts = await looked(verified, readModelFacts);
     const applied: VerifiedFile[] = [];
     for (const wanted of adapters) {
       const adapter = await this.#bringOne(wanted, [verified, ...applied], signal);
-      await checkAdapter(adapter.path, facts.header).catch((error: unknown) => {
-        throw isApiError(error) ? error : fileError(error, adapter.path);
-      });
+      await looked(adapter, (path) => checkAdapter(path, facts.header));
       applied.push(adapter);
     }
     const projector =
       wantedProjector === undefined
         ? undefined
         : await this.#bringOne(wantedProjector, [verified, ...applied], signal);
-    if (projector !== undefined)
-      await checkProjector(projector.path).catch((error: unknown) => {
-        throw isApiError(error) ? error : fileError(error, projector.path);
-      });
+    if (projector !== undefined) await looked(projector, checkProjector);
+    const before = [verified, ...applied, ...(projector === undefined ? [] : [projector])];
+    const draft = wantedDraft === undefined ? undefined : await this.#bringOne(wantedDraft, before, signal);
+    if (draft !== undefined) await looked(draft, (path) => checkDraft(path, verified.path));
     this.#facts = facts;
-    this.#ready = this.#readyFile(verified, { adapters: applied, projector }, facts);
+    this.#ready = this.#readyFile(verified, { adapters: applied, projector, draft }, facts);
     return this.#ready;
   }
 
@@ -308,7 +318,7 @@ export class PlacedModel {
 
   #readyFile(
     { path, digest, fingerprint }: VerifiedFile,
-    { adapters, projector }: Pick<ReadyFile, 'adapters' | 'projector'>,
+    { adapters, projector, draft }: Pick<ReadyFile, 'adapters' | 'draft' | 'projector'>,
     facts: ModelFacts,
   ): ReadyFile {
     const template = this.#spec.template ?? facts.template;
@@ -318,6 +328,7 @@ export class PlacedModel {
       fingerprint,
       adapters,
       projector,
+      draft,
       template,
       details: modelDetails(facts, template, projector !== undefined),
     };

@@ -40,16 +40,18 @@ export interface FileContext {
   readonly onProgress: (state: ModelState, sizeBytes: number, completedBytes: number) => void;
 }
 
-/** The files that a model is made of: its weights, then its adapters, then its projector. */
+/** The files that a model is made of: its weights, then its adapters, its projector and its draft model. */
 export const wantedFiles = ({
   source,
   sha256,
   adapters = [],
   projector,
+  draft,
 }: ModelSpec): readonly WantedFile[] => [
   { source, ...(sha256 === undefined ? {} : { sha256 }) },
   ...adapters,
   ...(projector === undefined ? [] : [projector]),
+  ...(draft === undefined ? [] : [draft]),
 ];
 
 const fingerprint = async (path: string): Promise<Fingerprint> => {

@@ -66,6 +66,17 @@ export const ProjectorSpec = Type.Object(
 );
 export type ProjectorSpec = Static<typeof ProjectorSpec>;
 
+/** A model that guesses for another one. */
+export const DraftSpec = Type.Object(
+  { source: ModelSource, sha256: Type.Optional(sha256) },
+  {
+    additionalProperties: false,
+    description:
+      'A smaller model of the same vocabulary that guesses what this one says. What comes true is computed faster; answers stay the same.',
+  },
+);
+export type DraftSpec = Static<typeof DraftSpec>;
+
 /** Values of Ollama's `PARAMETER` lines that become defaults of every request. */
 export const ModelParameters = Type.Record(
   Type.String(),
@@ -111,6 +122,7 @@ export const ModelSpec = Type.Object(
       }),
     ),
     projector: Type.Optional(ProjectorSpec),
+    draft: Type.Optional(DraftSpec),
     agents: Type.Optional(
       Type.Array(Type.String({ pattern: agentIdPattern, description: 'Id of an agent.' }), {
         maxItems: 1000,

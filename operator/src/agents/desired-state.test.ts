@@ -97,18 +97,22 @@ describe('what agents are told of a model', () => {
       { source: { http: { url: 'https://a.example/p.gguf' } }, sha256: 'a'.repeat(64) },
       { source: { http: 'https://a.example/p.gguf' }, sha256: 'a'.repeat(64) },
     ],
-  ])('projector %j', (projector, expected) => {
-    expect(specOf({ projector })?.projector).toEqual(expected);
+  ])('projector or draft model %j', (file, expected) => {
+    expect(specOf({ projector: file })?.projector).toEqual(expected);
+    expect(specOf({ draft: file })?.draft).toEqual(expected);
   });
 
-  test('a projector on a claim has that mounted, beside those of the model and its adapters', () => {
-    const on = (claimName: string) => ({ pvc: { claimName, path: 'm.gguf' } });
-    const model = { source: on('library'), projector: { source: on('eyes') } };
-    expect(claimsOf(modelOf('m', model))).toEqual(['library', 'eyes']);
-    const adapters = [{ source: on('styles') }];
-    expect(claimsOf(modelOf('m', { ...model, adapters }))).toEqual(['library', 'styles', 'eyes']);
-    expect(claimsOf(modelOf('m', { projector: { source: { file: { path: '/p.gguf' } } } }))).toEqual([]);
-  });
+  test.each(['projector', 'draft'])(
+    'a %s on a claim has that mounted, beside those of the model and its adapters',
+    (file) => {
+      const on = (claimName: string) => ({ pvc: { claimName, path: 'm.gguf' } });
+      const model = { source: on('library'), [file]: { source: on('more') } };
+      expect(claimsOf(modelOf('m', model))).toEqual(['library', 'more']);
+      const adapters = [{ source: on('styles') }];
+      expect(claimsOf(modelOf('m', { ...model, adapters }))).toEqual(['library', 'styles', 'more']);
+      expect(claimsOf(modelOf('m', { [file]: { source: { file: { path: '/p.gguf' } } } }))).toEqual([]);
+    },
+  );
 
   test('parameters have the names of Ollama', () => {
     const parameters = {
@@ -160,6 +164,7 @@ describe('what agents are told of a model', () => {
         keepAliveSeconds: 0,
         adapters: [{ source: { file: { path: '/a.gguf' } }, scale: 0.5 }],
         projector: { source: { pvc: { claimName: 'eyes', path: 'p.gguf' } } },
+        draft: { source: { pvc: { claimName: 'library', path: 'd.gguf' } }, sha256: 'd'.repeat(64) },
       }),
       modelOf('b', { source: { http: { url: 'https://a.example/b' } }, sha256: 'b'.repeat(64), replicas: 1 }),
     ];
@@ -223,6 +228,12 @@ describe('what agents are not told of', () => {
       'This version cannot get a projector from such a source.',
     ],
     [
+      'a draft model from where only a newer version gets it',
+      modelOf('m', { draft: { source: {} } }),
+      'SourceNotSupportedYet',
+      'This version cannot get a draft model from such a source.',
+    ],
+    [
       'a name that is none',
       modelOf('m', { model: 'a/b/c/d/e' }),
       'InvalidName',
@@ -243,7 +254,7 @@ describe('what agents are not told of', () => {
   test('an empty list of adapters is none; neither is what was not said', () => {
     expect(specOf({ adapters: [] })).not.toHaveProperty('adapters');
     expect(Object.keys(specOf({}) ?? {})).not.toEqual(
-      expect.arrayContaining([expect.stringMatching(/projector|keepAlive/)]),
+      expect.arrayContaining([expect.stringMatching(/projector|draft|keepAlive/)]),
     );
   });
 });
@@ -350,6 +361,10 @@ describe('contentHash', () => {
     [
       'a projector',
       hashOf([modelOf('b', { projector: { source: { file: { path: '/p' } } } }), models[0]!, models[2]!]),
+    ],
+    [
+      'a draft model',
+      hashOf([modelOf('b', { draft: { source: { file: { path: '/p' } } } }), models[0]!, models[2]!]),
     ],
     ['a model more', hashOf([...models, modelOf('d')])],
     ['a model less', hashOf(models.slice(1))],

@@ -8,6 +8,7 @@ import {
   modelSourceKinds,
   type AdapterSpec,
   type ClusterSettings,
+  type DraftSpec,
   type ModelReason,
   type ModelSource,
   type ModelSourceKind,
@@ -45,7 +46,7 @@ export const sourceKindOf = (source: OllamaModelSpec['source']): ModelSourceKind
 export const clientName = (model: OllamaModel): string =>
   canonicalModelName(model.spec.model ?? model.metadata.name);
 
-/** The source of a model, an adapter or a projector; one of an adapter of an earlier version's form is not there. */
+/** The source of a model or of a file beside it; one of an adapter of an earlier version's form is not there. */
 type AnySource = OllamaModelSpec['source'] | undefined;
 
 const sourceOf = (source: AnySource): ModelSource | undefined => {
@@ -60,7 +61,8 @@ const sourceOf = (source: AnySource): ModelSource | undefined => {
 const besideOf = ({
   source,
   sha256,
-}: NonNullable<OllamaModelSpec['projector']>): ProjectorSpec | undefined => {
+}: NonNullable<OllamaModelSpec['projector'] | OllamaModelSpec['draft']>):
+  (ProjectorSpec & DraftSpec) | undefined => {
   const from = sourceOf(source);
   return from === undefined ? undefined : { source: from, ...(sha256 === undefined ? {} : { sha256 }) };
 };
@@ -75,9 +77,14 @@ const adaptersOf = ({ adapters = [] }: OllamaModelSpec): readonly (AdapterSpec |
 const projectorOf = ({ projector }: OllamaModelSpec): ProjectorSpec | undefined =>
   projector === undefined ? undefined : besideOf(projector);
 
-/** Claims that agents mount for a model: those of its file, of its adapters and of its projector. */
-export const claimsOf = ({ spec: { source, adapters = [], projector } }: OllamaModel): readonly string[] =>
-  [source, ...adapters.map((adapter) => adapter.source), projector?.source].flatMap(
+const draftOf = ({ draft }: OllamaModelSpec): DraftSpec | undefined =>
+  draft === undefined ? undefined : besideOf(draft);
+
+/** Claims that agents mount for a model: those of its file, adapters, projector and draft model. */
+export const claimsOf = ({
+  spec: { source, adapters = [], projector, draft },
+}: OllamaModel): readonly string[] =>
+  [source, ...adapters.map((adapter) => adapter.source), projector?.source, draft?.source].flatMap(
     (from: AnySource) => from?.pvc?.claimName ?? [],
   );
 
@@ -138,6 +145,11 @@ const refusalOf = (
       reason: 'SourceNotSupportedYet',
       message: 'This version cannot get a projector from such a source.',
     };
+  if (spec.draft !== undefined && draftOf(spec) === undefined)
+    return {
+      reason: 'SourceNotSupportedYet',
+      message: 'This version cannot get a draft model from such a source.',
+    };
   let name: string;
   try {
     name = canonicalModelName(spec.model ?? metadata.name);
@@ -183,6 +195,7 @@ export const planModels = (
     const source = sourceOf(spec.source);
     const adapters = adaptersOf(spec).filter((adapter) => adapter !== undefined);
     const projector = projectorOf(spec);
+    const draft = draftOf(spec);
     if (refusal !== undefined || source === undefined) return { model, refusal, spec: undefined };
     const name = clientName(model);
     taken.set(name, model.metadata.name);
@@ -205,6 +218,7 @@ export const planModels = (
         ...(parameters === undefined ? {} : { parameters }),
         ...(adapters.length === 0 ? {} : { adapters }),
         ...(projector === undefined ? {} : { projector }),
+        ...(draft === undefined ? {} : { draft }),
       },
     };
   });

@@ -166,6 +166,36 @@ export const refusedModels: readonly Refused[] = [
     { projector: { source: { file: { path: '/p' } }, scale: 1 } },
     says.unknown('spec.projector.scale'),
   ),
+  creation('a draft model without its source', { draft: {} }, says.required('spec.draft.source')),
+  creation('a path for a draft model', { draft: '/d.gguf' }, says.type('spec.draft', 'string', 'object')),
+  creation(
+    'a draft model from nowhere',
+    { draft: { source: {} } },
+    says.rule('spec.draft.source', 'exactly one source is needed: file, pvc, http'),
+  ),
+  creation(
+    'a draft model from where only models come from',
+    { draft: { source: { ollama: { name: 'llama3.2:1b' } } } },
+    says.unknown('spec.draft.source.ollama'),
+  ),
+  creation(
+    'a draft model that leaves its claim',
+    { draft: { source: { pvc: { claimName: 'c', path: '../d.gguf' } } } },
+    says.rule(
+      'spec.draft.source.pvc.path',
+      'pvc.path must be relative to the root of the volume, without ".." and empty parts',
+    ),
+  ),
+  creation(
+    'a downloaded draft model without its digest',
+    { draft: { source: { http: { url: 'https://models.example/d.gguf' } } } },
+    says.rule('spec.draft.sha256', 'sha256 is needed for a source of kind http'),
+  ),
+  creation(
+    'a draft model that says how much it guesses',
+    { draft: { source: { file: { path: '/d' } }, tokens: 8 } },
+    says.unknown('spec.draft.tokens'),
+  ),
   creation('a keep-alive below -1', { keepAliveSeconds: -2 }, says.atLeast('spec.keepAliveSeconds', -2, -1)),
   creation(
     'a keep-alive of more than a year',
@@ -261,6 +291,16 @@ export const acceptedModels: readonly (readonly [meets: string, Document])[] = [
     model('seeing-download', {
       projector: { source: { http: { url: 'https://models.example/p.gguf' } }, sha256: digest },
       keepAliveSeconds: -1,
+    }),
+  ],
+  [
+    'exactly one source is needed: file, pvc, http',
+    model('drafted', { draft: { source: { pvc: { claimName: 'c', path: 'small.gguf' } } } }),
+  ],
+  [
+    'sha256 is needed for a source of kind http',
+    model('drafted-download', {
+      draft: { source: { http: { url: 'https://models.example/d.gguf' } }, sha256: digest },
     }),
   ],
   [

@@ -1,7 +1,7 @@
 import type { DesiredState, ErrorCode, ModelSource, ModelSpec, OwnModel, UserRecord } from '@ollamamax/api';
 
 /** Commands and state of this number and below are understood; the cluster raises its own once all agents do. */
-export const featureLevel = 4;
+export const featureLevel = 5;
 
 /** With it the catalogue has models of people, beside those of the desired state. */
 export const ownModelsLevel = 2;
@@ -12,7 +12,11 @@ export const adaptersLevel = 3;
 /** With it models have a keep-alive of their own. */
 export const keepAliveLevel = 4;
 
-const levelOfModel = ({ adapters, projector, keepAliveSeconds }: ModelSpec): number => {
+/** With it models have draft models. */
+export const draftLevel = 5;
+
+const levelOfModel = ({ adapters, projector, keepAliveSeconds, draft }: ModelSpec): number => {
+  if (draft !== undefined) return draftLevel;
   if (keepAliveSeconds !== undefined) return keepAliveLevel;
   return adapters !== undefined || projector !== undefined ? adaptersLevel : 1;
 };

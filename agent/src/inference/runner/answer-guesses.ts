@@ -1,26 +1,34 @@
+import type { AnswerDrafts } from './answer-drafts.ts';
+import { Chance } from './chance.ts';
 import { longestGuess } from './guess-length.ts';
 import { PromptLookup } from './prompt-lookup.ts';
 
-/** Before anything is known of an answer. */
-const firstChance = 1 / 2;
 /** Weight of the newest guess. */
 const weight = 1 / 6;
 
-/** The guesses for one answer, and how often they come true. */
+/** What is known of an answer when it begins. */
+export interface Beginning {
+  /** In tokens, as everything here. */
+  readonly prompt: readonly number[];
+  /** What the answer will probably be. */
+  readonly prediction: readonly number[];
+  readonly contextSize: number;
+}
+
+/** The guesses for one answer by what was said before, and how often they come true. */
 export class AnswerGuesses {
+  /** The guesses of a draft model for it; undefined: there is none. */
+  readonly drafts: AnswerDrafts | undefined;
   readonly #lookup: PromptLookup;
-  #chance = firstChance;
+  readonly #chance = new Chance(weight);
   readonly #prediction: readonly number[];
   /** So much of the prediction has come true; undefined: the answer is another one. */
   #asPredicted: number | undefined;
   /** What is guessed to come, whether or not it is computed in advance. */
   #guess: readonly number[];
 
-  /**
-   * @param prompt in tokens, as everything here
-   * @param prediction what the answer will probably be
-   */
-  constructor(prompt: readonly number[], prediction: readonly number[], contextSize: number) {
+  constructor({ prompt, prediction, contextSize }: Beginning, drafts?: AnswerDrafts) {
+    this.drafts = drafts;
     this.#prediction = prediction;
     this.#asPredicted = prediction.length > 0 ? 0 : undefined;
     this.#guess = prediction.slice(0, longestGuess);
@@ -30,7 +38,7 @@ export class AnswerGuesses {
 
   /** How probable it is that a guess is right, where those before it were. */
   get chance(): number {
-    return this.#chance;
+    return this.#chance.value;
   }
 
   /** What is guessed to follow now. */
@@ -38,17 +46,14 @@ export class AnswerGuesses {
     return this.#guess;
   }
 
-  /** The answer has gone on: with what its last step has chosen. */
-  follow(tokens: readonly number[]): void {
-    let isOnTrack = this.#guess.length > 0;
-    for (const [index, token] of tokens.entries()) {
-      this.#lookup.push(token);
-      if (this.#asPredicted !== undefined)
-        this.#asPredicted = this.#prediction[this.#asPredicted] === token ? this.#asPredicted + 1 : undefined;
-      if (!isOnTrack || index >= this.#guess.length) continue;
-      isOnTrack = this.#guess[index] === token;
-      this.#chance += ((isOnTrack ? 1 : 0) - this.#chance) * weight;
-    }
+  /** The answer has gone on. */
+  follow(token: number): void {
+    this.drafts?.follow(token);
+    const [guess] = this.#guess;
+    if (guess !== undefined) this.#chance.judged(guess === token);
+    this.#lookup.push(token);
+    if (this.#asPredicted !== undefined)
+      this.#asPredicted = this.#prediction[this.#asPredicted] === token ? this.#asPredicted + 1 : undefined;
     const predicted =
       this.#asPredicted === undefined
         ? []

@@ -18,6 +18,14 @@ export interface Outlook {
   readonly length: number;
 }
 
+/** What is known of other work than computing answers, in milliseconds. */
+export interface KnownTimes {
+  /** What computing one token of a prompt takes; undefined: it is not known yet. */
+  readonly promptMs: number | undefined;
+  /** What a draft model takes to guess one token for all that it guesses for; 0: it guesses for nobody. */
+  readonly draftMs: number;
+}
+
 /**
  * Learns what computing guesses takes, and says how many are worth it: where a step mostly reads weights, some tokens
  * more in it cost little, and where it computes for many answers already, each costs as much as one of an answer.
@@ -30,9 +38,8 @@ export class GuessLength {
   /**
    * How many tokens to guess for each answer of the next step: for all the same, as sequences that go on by different
    * numbers of tokens are not computed together.
-   * @param promptMs what computing one token of a prompt takes; undefined: it is not known yet
    */
-  next(answers: readonly Outlook[], most: number, promptMs: number | undefined): number {
+  next(answers: readonly Outlook[], most: number, { promptMs, draftMs }: KnownTimes): number {
     const cost = this.#costs.get(answers.length);
     if (cost === undefined || this.#sincePlain >= stepsWithGuesses) return 0;
     const assumedMs = promptMs ?? cost.plainMs * firstShare;
@@ -40,10 +47,15 @@ export class GuessLength {
     let [best, bestRate] = [0, (answers.length / cost.plainMs) * leastGain];
     for (let length = 1; length <= longest; length += 1) {
       const tokens = answers.reduce((sum, answer) => sum + 1 + gainOf(answer, length), 0);
-      const rate = tokens / (cost.plainMs + cost.of(answers.length * length, assumedMs));
+      const rate = tokens / (cost.plainMs + cost.of(answers.length * length, assumedMs) + length * draftMs);
       if (rate > bestRate) [best, bestRate] = [length, rate];
     }
     return best;
+  }
+
+  /** @returns what a step takes that goes on with so many answers and no guesses; undefined: it is not known yet */
+  plainMs(answers: number): number | undefined {
+    return this.#costs.get(answers)?.plainMs;
   }
 
   /**

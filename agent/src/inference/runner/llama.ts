@@ -20,13 +20,14 @@ import {
   type RawContext,
   type RawSampler,
 } from './llama-backend.ts';
+import { Draft } from './draft.ts';
 import { createEmbedder } from './llama-embeddings.ts';
 import { greedySampling } from './greedy-sampling.ts';
 import type { InfillTokens, LoadedModel } from './loaded-model.ts';
 import { findNativeBuild, openNativeLlama } from './native-build.ts';
 import type { LoadSpec } from './protocol.ts';
 import { PublicScheduler } from './public-scheduler.ts';
-import type { Grammar, TokenSampling } from './step-backend.ts';
+import type { Grammar, StepBackend, TokenSampling } from './step-backend.ts';
 import { Speculation } from './speculation.ts';
 import { createSpilledStates } from './spilled-states.ts';
 import { StepScheduler } from './step-scheduler.ts';
@@ -212,42 +213,86 @@ const infillOf = ({ tokens: { infill } }: LlamaModel): InfillTokens | undefined 
     ? undefined
     : { prefix: infill.prefix, suffix: infill.suffix, middle: infill.middle };
 
-const schedulerOf = async (
-  { llama, model, context, isOwnBuild, spec, log }: Loaded,
+/** Whether the model keeps a state of each token, so that some can be taken out and the rest moved. */
+const canShift = ({ fileInsights }: LlamaModel): boolean =>
+  !fileInsights.isRecurrent && !fileInsights.isHybrid;
+
+const isEndOf =
+  (model: LlamaModel) =>
+  (token: number): boolean =>
+    model.isEogToken(token as Token);
+
+/** The native context as the scheduler wants it, once all that stands on it has been tried. */
+const backendOf = async (
+  { llama, isOwnBuild, model, context }: Omit<Loaded, 'spec' | 'log'>,
   contextSize: number,
-): Promise<TokenScheduler> => {
-  const isEnd = (token: number): boolean => model.isEogToken(token as Token);
+): Promise<StepBackend> => {
   const raw = (context as unknown as Inside)._ctx;
   const Sampler = (llama as unknown as LlamaInside)._bindings?.AddonSampler;
   const nativeModel = (model as unknown as { readonly _model?: unknown })._model;
+  if (raw === undefined || Sampler === undefined || nativeModel === undefined)
+    throw new Error('node-llama-cpp keeps its native parts elsewhere');
+  const backend = createLlamaBackend({
+    raw,
+    own: isOwnBuild ? (raw as unknown as OwnContext) : undefined,
+    sequences: context.totalSequences,
+    contextSize,
+    batchSize: context.batchSize,
+    canShift: canShift(model),
+    newSampler: () => new Sampler(nativeModel),
+    grammarState: (grammar) =>
+      (evaluationOf(model, grammar) as unknown as { readonly _state: unknown })._state,
+    isEnd: isEndOf(model),
+  });
+  const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
+  await checkRawContext(raw, backend, { settings: greedySampling, grammar: undefined, prompt: [] }, token);
+  return backend;
+};
+
+/** The model that guesses; without it answers are the same and slower, so what keeps it away is only told. */
+const draftOf = async ({ llama, isOwnBuild, model, spec, log }: Loaded): Promise<Draft | undefined> => {
+  if (spec.draft === undefined) return undefined;
   try {
-    if (raw === undefined || Sampler === undefined || nativeModel === undefined)
-      throw new Error('node-llama-cpp keeps its native parts elsewhere');
-    const backend = createLlamaBackend({
-      raw,
-      own: isOwnBuild ? (raw as unknown as OwnContext) : undefined,
-      sequences: context.totalSequences,
+    const onDevices = spec.gpu !== false && spec.gpuLayers !== 0;
+    const smaller = await llama.loadModel({
+      modelPath: spec.draft,
+      ...(onDevices ? {} : { gpuLayers: 0 }),
+    });
+    if (![model, smaller].every(canShift)) throw new Error('guesses cannot be taken back from such models');
+    const contextSize = Math.min(spec.contextSize, smaller.trainContextSize);
+    const context = await smaller.createContext({
       contextSize,
-      batchSize: context.batchSize,
-      canShift: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
-      newSampler: () => new Sampler(nativeModel),
-      grammarState: (grammar) =>
-        (evaluationOf(model, grammar) as unknown as { readonly _state: unknown })._state,
-      isEnd,
+      sequences: spec.parallel,
+      batchSize: Math.min(batchSize, Math.max(contextSize, spec.parallel)),
+      threads: spec.threads,
+      // Else what is behind a sliding window could not be taken back.
+      swaFullCache: true,
     });
-    const token = model.tokens.bos ?? model.tokens.eos ?? (0 as Token);
-    await checkRawContext(raw, backend, { settings: greedySampling, grammar: undefined, prompt: [] }, token);
+    const backend = await backendOf({ llama, isOwnBuild, model: smaller, context }, contextSize);
+    return new Draft(backend, model.fileInfo.metadata.tokenizer.ggml.tokens.length);
+  } catch (error) {
+    log('warn', `The draft model guesses nothing: ${String(error)}`);
+    return undefined;
+  }
+};
+
+const schedulerOf = async (loaded: Loaded, contextSize: number): Promise<TokenScheduler> => {
+  const { model, context, spec, log } = loaded;
+  try {
+    const backend = await backendOf(loaded, contextSize);
     const spilled = createSpilledStates(backend.states, spec.states, (message) => log('warn', message));
-    return new StepScheduler(backend, {
-      spilled,
-      speculation: spec.speculation ? new Speculation(contextSize) : undefined,
-    });
+    const speculation = spec.speculation
+      ? new Speculation(contextSize, await draftOf(loaded), (error) =>
+          log('warn', `The draft model guesses no more: ${String(error)}`),
+        )
+      : undefined;
+    return new StepScheduler(backend, { spilled, speculation });
   } catch (error) {
     log('warn', `Requests are computed one by one, by the public API of node-llama-cpp: ${String(error)}`);
     return new PublicScheduler({
       sequences: Array.from({ length: context.totalSequences }, () => context.getSequence()),
       contextSize,
-      isEnd,
+      isEnd: isEndOf(model),
       evaluateOptions: (sampling, recent) => evaluateOptions(model, contextSize, sampling, recent),
     });
   }

@@ -2,9 +2,15 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LlamaGrammar } from 'node-llama-cpp';
 import { LlamaGrammarEvaluationState, type Llama, type LlamaModel, type Token } from 'node-llama-cpp';
 import { ask } from './asked.fixture.ts';
+import { Draft } from './draft.ts';
 import { greedySampling } from './greedy-sampling.ts';
 import { createLlamaBackend, type RawContext, type RawSampler } from './llama-backend.ts';
-import { openNativeModel, type NativeBindings, type NativeContext } from './native-model.fixture.ts';
+import {
+  modelPath,
+  openNativeModel,
+  type NativeBindings,
+  type NativeContext,
+} from './native-model.fixture.ts';
 import type { ResolvedSampling } from './protocol.ts';
 import type { Grammar, StepBackend } from './step-backend.ts';
 import { StepScheduler, type StepSchedulerOptions } from './step-scheduler.ts';
@@ -18,32 +24,51 @@ let nativeModel: unknown;
 const contextSize = 512;
 const sequences = 2;
 
-beforeAll(async () => {
-  ({ llama, model, bindings, nativeModel } = await openNativeModel());
-  context = new bindings.AddonContext(nativeModel, {
+const contextOf = async (of: unknown): Promise<NativeContext> => {
+  const made = new bindings.AddonContext(of, {
     contextSize: contextSize * sequences,
     batchSize: 256,
     sequences,
-    threads: 2,
+    // With more they would wait actively for each other, which is slow beside other work.
+    threads: 1,
   });
-  await context.init();
+  await made.init();
+  return made;
+};
+
+/** The second version of the bundled model: it says much that the first one says. */
+let other: { readonly context: NativeContext; readonly model: unknown };
+let otherModel: LlamaModel;
+
+beforeAll(async () => {
+  ({ llama, model, bindings, nativeModel } = await openNativeModel());
+  context = await contextOf(nativeModel);
+  const path = modelPath.replace('ollamamax-tiny-', 'ollamamax-tiny-v2-');
+  otherModel = await llama.loadModel({ modelPath: path });
+  const { _model } = otherModel as unknown as { readonly _model: unknown };
+  other = { context: await contextOf(_model), model: _model };
 });
 
 afterAll(async () => {
+  await other.context.dispose();
   await context.dispose();
+  await otherModel.dispose();
   await llama.dispose();
 });
 
 /** @param isOwnBuild false: as with the prebuilt addon, which chooses tokens one by one */
-const backendOf = (isOwnBuild: boolean): StepBackend =>
+const backendOf = (
+  isOwnBuild: boolean,
+  native: { readonly context: NativeContext; readonly model: unknown } = { context, model: nativeModel },
+): StepBackend =>
   createLlamaBackend({
-    raw: context as unknown as RawContext,
-    own: isOwnBuild ? context : undefined,
+    raw: native.context as unknown as RawContext,
+    own: isOwnBuild ? native.context : undefined,
     sequences,
     contextSize,
     batchSize: 256,
     canShift: true,
-    newSampler: () => new bindings.AddonSampler(nativeModel) as unknown as RawSampler,
+    newSampler: () => new bindings.AddonSampler(native.model) as unknown as RawSampler,
     grammarState: (grammar) =>
       (
         new LlamaGrammarEvaluationState({
@@ -67,15 +92,30 @@ const guessing = (known: ReadonlyMap<string, readonly number[]>): StepSchedulerO
           return (said + index) % 7 === 6 ? token + 1 : token;
         });
       },
-      follow: (tokens) => {
-        said += tokens.length;
+      follow: () => {
+        said += 1;
       },
     };
   },
-  choose: (answers) =>
+  choose: async (answers) =>
     answers.map(({ guesses, room }) => (guesses?.next ?? []).slice(0, Math.max(0, Math.min(room, 5)))),
   measured: () => undefined,
 });
+
+/** Five tokens of every answer in every step, by the other model. */
+const drafting = (isOwnBuild: boolean): StepSchedulerOptions['speculation'] => {
+  const draft = new Draft(backendOf(isOwnBuild, other), 4096);
+  return {
+    begin: () => ({ chance: 1, next: [], follow: () => undefined }),
+    choose: async (answers) => {
+      const most = Math.min(5, ...answers.map(({ room }) => room));
+      while (!answers.every((answer) => draft.isReady(answer))) await draft.read(answers, 1000);
+      const guesses = await draft.guess(answers, most);
+      return guesses.map((tokens) => Array.from({ length: most }, (_unused, place) => tokens[place] ?? 0));
+    },
+    measured: () => undefined,
+  };
+};
 
 const chat = (text: string): readonly number[] =>
   model.tokenize(`<|im_start|>user\n${text}<|im_end|>\n<|im_start|>assistant\n`, true);
@@ -112,7 +152,10 @@ const answers = async (
   readonly right: number;
   readonly wrong: number;
 }> => {
-  for (let sequence = 0; sequence < sequences; sequence += 1) context.disposeSequence(sequence);
+  for (let sequence = 0; sequence < sequences; sequence += 1) {
+    context.disposeSequence(sequence);
+    other.context.disposeSequence(sequence);
+  }
   const scheduler = new StepScheduler(backendOf(isOwnBuild), { speculation });
   const grammar =
     gbnf === undefined ? undefined : ((await llama.createGrammar({ grammar: gbnf })) as unknown as Grammar);
@@ -148,6 +191,9 @@ test.each(cases.flatMap((one) => [true, false].map((isOwnBuild) => ({ ...one, is
     expect(guessed.known).toEqual(plain.known);
     expect(guessed.right).toBeGreaterThan(0);
     expect(guessed.wrong).toBeGreaterThan(0);
+    const drafted = await answers(isOwnBuild, drafting(isOwnBuild), one);
+    expect(drafted.known).toEqual(plain.known);
+    expect(drafted.right).toBeGreaterThan(0);
   },
   300_000,
 );

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seeded } from '../../raft/codec/random-messages.fixture.ts';
 import { ask, type Asked } from './asked.fixture.ts';
+import { Draft } from './draft.ts';
 import { digest, endToken, LettersBackend } from './letters-backend.fixture.ts';
+import { Speculation } from './speculation.ts';
 import { SpilledStates } from './spilled-states.ts';
 import { StateCache } from './state-cache.ts';
 import { StateFiles } from './state-files.ts';
@@ -36,13 +38,12 @@ const guessed = { right: 0, wrong: 0 };
 const guessesByChance = (chance: () => number): NonNullable<StepSchedulerOptions['speculation']> => ({
   begin: (prompt) => {
     const text = [...prompt];
-    const guesses: { chance: number; next: number[]; follow: (tokens: readonly number[]) => void } = {
+    const guesses: { chance: number; next: number[]; follow: (token: number) => void } = {
       chance: 1,
       next: [],
-      follow: (tokens) => {
-        for (const [index, token] of tokens.entries())
-          guessed[guesses.next[index] === token ? 'right' : 'wrong'] += 1;
-        text.push(...tokens);
+      follow: (token) => {
+        guessed[guesses.next[0] === token ? 'right' : 'wrong'] += 1;
+        text.push(token);
         guesses.next = [];
         for (let index = 0; index < 5; index += 1)
           guesses.next.push(chance() < 0.8 ? next([...text, ...guesses.next]) : 97);
@@ -50,7 +51,7 @@ const guessesByChance = (chance: () => number): NonNullable<StepSchedulerOptions
     };
     return guesses;
   },
-  choose: (answers, batchSize) => {
+  choose: async (answers, { batchSize }) => {
     const most = Math.min(
       Math.floor(batchSize / answers.length) - 1,
       ...answers.map(({ guesses, room }) => (guesses === undefined ? 0 : room)),
@@ -60,6 +61,27 @@ const guessesByChance = (chance: () => number): NonNullable<StepSchedulerOptions
   },
   measured: () => undefined,
 });
+
+/** A smaller model, which is wrong now and then and holds less. */
+const drafting = (sequences: number): Speculation => {
+  const backend = new LettersBackend({
+    next: (held) => (digest(held) % 5 === 0 ? 97 : next(held)),
+    sequences,
+    contextSize: contextSize - 100,
+  });
+  return new Speculation(contextSize, new Draft(backend, 256), (error) => {
+    throw error;
+  });
+};
+
+const speculationByChance = (
+  chance: () => number,
+  sequences: number,
+): StepSchedulerOptions['speculation'] => {
+  const kind = chance();
+  if (kind < 0.4) return guessesByChance(chance);
+  return kind < 0.8 ? drafting(sequences) : undefined;
+};
 
 const states = { saved: 0, restored: 0, readFromDisk: 0 };
 
@@ -96,7 +118,7 @@ describe('whatever comes together', () => {
         chance() < 0.8 ? new SpilledStates(backend.states, cache, new StateWorth(0)) : undefined;
       const scheduler = new StepScheduler(backend, {
         spilled,
-        speculation: chance() < 0.6 ? guessesByChance(chance) : undefined,
+        speculation: speculationByChance(chance, backend.sequences),
       });
       const asked: (Asked & { readonly prompt: string; readonly most: number })[] = [];
       const askOne = (): Promise<unknown> => {

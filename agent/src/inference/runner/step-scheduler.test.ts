@@ -314,7 +314,7 @@ test('what an answer will probably be is told to those who guess', async () => {
         predicted.push(prediction);
         return { chance: 1, next: prediction, follow: () => undefined };
       },
-      choose: (answers) => answers.map(({ guesses }) => guesses?.next ?? []),
+      choose: async (answers) => answers.map(({ guesses }) => guesses?.next ?? []),
       measured: () => undefined,
     },
   });

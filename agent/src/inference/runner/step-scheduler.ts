@@ -216,7 +216,7 @@ export class StepScheduler implements TokenScheduler {
       if (running.length > 0 || this.#waiting.some(({ isFetching }) => isFetching)) await this.#untilWoken();
       return;
     }
-    const guessed = this.#guess(ready);
+    const guessed = await this.#guess(ready);
     const turns = ready.map(({ sequence, pending, isAnswering, admittedAt }, index): Turn => ({
       sequence,
       held: this.#held.lengthOf(sequence),
@@ -266,13 +266,17 @@ export class StepScheduler implements TokenScheduler {
   }
 
   /** What is computed in advance for each of them. */
-  #guess(runs: readonly Run[]): readonly (readonly number[])[] {
+  async #guess(runs: readonly Run[]): Promise<readonly (readonly number[])[]> {
     if (this.#speculation === undefined || !runs.every(({ isAnswering }) => isAnswering)) return [];
-    const answers = runs.map(({ sequence, guesses }) => ({
+    const answers = runs.map(({ sequence, guesses, pending }) => ({
+      sequence,
+      held: this.#held.of(sequence)?.tokens ?? [],
+      next: pending[0] ?? 0,
       guesses: this.#backend.canCut(sequence) ? guesses : undefined,
       room: this.#backend.contextSize - this.#held.lengthOf(sequence) - 1,
     }));
-    return this.#speculation.choose(answers, this.#backend.batchSize, this.#pace.tokenMs);
+    const { batchSize } = this.#backend;
+    return this.#speculation.choose(answers, { batchSize, promptMs: this.#pace.tokenMs });
   }
 
   /** Notes what a sequence holds after a step; guesses that did not come true are taken back. @returns tokens it took on */
@@ -312,7 +316,7 @@ export class StepScheduler implements TokenScheduler {
   #follow(run: Run, token: number): void {
     if (!run.isAnswering) run.guesses = this.#speculation?.begin(run.task.prompt, run.task.prediction ?? []);
     run.isAnswering = true;
-    run.guesses?.follow([token]);
+    run.guesses?.follow(token);
   }
 
   #finish(run: Run, end: StepEnd): void {

@@ -309,6 +309,7 @@ export class OwnModelService {
       await blobs.adopt(digest, path, spec.projector !== undefined && 'http' in spec.projector.source);
       layers.push({ mediaType: layerTypes.projector, digest, size });
     }
+    // Manifests of Ollama have no layer for a draft model: the copy is made without. It answers the same, only slower.
     return { layers: [...layers, ...(await this.#textsOf(spec))] };
   }
 

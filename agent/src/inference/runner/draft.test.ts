@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import { ask } from './asked.fixture.ts';
+import { Draft, type Drafted } from './draft.ts';
+import { LettersBackend, lettersOf, says, textOf, type LettersOptions } from './letters-backend.fixture.ts';
+import { Speculation } from './speculation.ts';
+import { StepScheduler } from './step-scheduler.ts';
+
+const vocabularySize = 256;
+const story =
+  'Once upon a time there was a fox who found a lantern under an old oak, and nobody knew whose it was.';
+
+const drafted = (text: string, sequence = 0): Drafted => ({
+  sequence,
+  held: lettersOf(text.slice(0, -1)),
+  next: text.charCodeAt(text.length - 1),
+});
+
+const draftWith = (options: LettersOptions): { readonly backend: LettersBackend; readonly draft: Draft } => {
+  const backend = new LettersBackend(options);
+  return { backend, draft: new Draft(backend, vocabularySize) };
+};
+const guessed = async (draft: Draft, answers: readonly Drafted[], length: number): Promise<string[]> =>
+  (await draft.guess(answers, length)).map(textOf);
+
+describe('a draft model', () => {
+  test('goes on with what was said, and forgets what was not', async () => {
+    const { backend, draft } = draftWith({ next: says('hello') });
+    expect(await guessed(draft, [drafted('Say?h')], 3)).toEqual(['ell']);
+    // It said "e" instead.
+    expect(await guessed(draft, [drafted('Say?he')], 2)).toEqual(['ll']);
+    expect(textOf(backend.held[0]!)).toBe('Say?hel');
+    expect(await guessed(draft, [drafted('Who?h')], 9)).toEqual(['ello']);
+    expect(textOf(backend.held[0]!)).toBe('Who?hello');
+  });
+
+  test('guesses for several at once, each as far as it knows', async () => {
+    const { backend, draft } = draftWith({
+      next: (held) => (held[0] === 65 ? says('yes')(held) : says('no')(held)),
+    });
+    expect(await guessed(draft, [drafted('Bob?', 2), drafted('Ann?', 0)], 3)).toEqual(['no', 'yes']);
+    expect(backend.steps.map((parts) => parts.length)).toEqual([2, 2, 2]);
+  });
+
+  test('reads what it is behind with in pieces', async () => {
+    const { backend, draft } = draftWith({ next: says('yes'), batchSize: 40, contextSize: 300 });
+    const long = [drafted(`${'a'.repeat(120)}?`), drafted(`${'b'.repeat(20)}?`, 1)];
+    expect(long.map((answer) => draft.isReady(answer))).toEqual([false, false]);
+    let rounds = 0;
+    while (!long.every((answer) => draft.isReady(answer))) {
+      await draft.read(long, 1000);
+      rounds += 1;
+      expect(rounds).toBeLessThan(10);
+    }
+    expect(
+      Math.max(...backend.steps.map((parts) => parts.reduce((sum, { tokens }) => sum + tokens.length, 0))),
+    ).toBe(40);
+    expect(await guessed(draft, long, 3)).toEqual(['yes', 'yes']);
+    const computed = backend.steps.length;
+    await draft.read(long, 1000);
+    expect(backend.steps.length).toBe(computed);
+  });
+
+  test('guesses no token that the other model does not know, and none behind its own context', async () => {
+    const { draft } = draftWith({ next: (held) => (held.length < 6 ? 97 : 300), contextSize: 40 });
+    expect(await guessed(draft, [drafted('Say?')], 5)).toEqual(['aa']);
+    expect(draft.isReady(drafted('a'.repeat(30)))).toBe(false);
+    await draft.read([drafted('a'.repeat(30))], 1000);
+  });
+});
+
+describe('an answer with a draft model', () => {
+  /** Answers with a model that takes 4 ms for a step. */
+  const answered = async (
+    draftOptions: LettersOptions,
+    prompt = 'Tell?',
+  ): Promise<{
+    readonly text: string;
+    readonly steps: number;
+    readonly right: number;
+    readonly failures: unknown[];
+  }> => {
+    const backend = new LettersBackend({
+      next: says(story),
+      contextSize: 600,
+      onDecode: () => new Promise((resolve) => setTimeout(resolve, 4)),
+    });
+    const failures: unknown[] = [];
+    const { draft } = draftWith(draftOptions);
+    const speculation = new Speculation(600, draft, (error) => failures.push(error));
+    let right = 0;
+    const asked = ask(new StepScheduler(backend, { speculation }), prompt, {
+      onGuesses: (came) => {
+        right += came;
+      },
+    });
+    await asked.outcome;
+    return { text: asked.text(), steps: backend.steps.length, right, failures };
+  };
+
+  test('takes fewer steps and is the same', async () => {
+    const { text, steps, right } = await answered({ next: says(story), contextSize: 600 });
+    expect(text).toBe(story);
+    expect(right).toBeGreaterThan(0);
+    expect(steps).toBeLessThan(story.length - right / 2);
+  });
+
+  test('also behind a prompt that the draft model has to read first', async () => {
+    const { text, right } = await answered({ next: says(story), contextSize: 600 }, `${'q'.repeat(300)}?`);
+    expect(text).toBe(story);
+    expect(right).toBeGreaterThan(0);
+  });
+
+  test('is the same when all guesses are wrong', async () => {
+    const { text, right } = await answered({ next: () => 64, contextSize: 600 });
+    expect([text, right]).toEqual([story, 0]);
+  });
+
+  test('is the same when the draft model fails, which is told once', async () => {
+    const { text, failures } = await answered({
+      next: says(story),
+      contextSize: 600,
+      onDecode: () => {
+        throw new Error('no memory');
+      },
+    });
+    expect(text).toBe(story);
+    expect(failures).toEqual([new Error('no memory')]);
+  });
+});

@@ -1,0 +1,154 @@
+import { commonPrefix } from './common-prefix.ts';
+import { greedySampling } from './greedy-sampling.ts';
+import { longestGuess } from './guess-length.ts';
+import type { BatchPart, Choice, StepBackend, TokenSampler } from './step-backend.ts';
+
+/** An answer whose next tokens are to be guessed. */
+export interface Drafted {
+  /** Of the model that answers; the draft model has one of the same number for it. */
+  readonly sequence: number;
+  /** What the answering model has computed of it. */
+  readonly held: readonly number[];
+  /** The token behind that, which is chosen already. */
+  readonly next: number;
+}
+
+/** What reading text is taken to take before it was measured: so few tokens at first. */
+const firstPiece = 64;
+/** Weight of the newest measurement. */
+const weight = 0.2;
+
+/**
+ * A second, smaller model that guesses what a model will say ("draft model"). It follows the answers in sequences of
+ * its own, and reads what it does not know of them in pieces, so that nobody waits long.
+ */
+export class Draft {
+  readonly #backend: StepBackend;
+  readonly #vocabularySize: number;
+  readonly #sampler: TokenSampler;
+  /** What its sequences hold. */
+  readonly #held: readonly number[][];
+  /** What reading one token of a text takes; undefined: not known yet. */
+  #readMs: number | undefined;
+  /** What guessing one token for so many answers takes. */
+  readonly #guessMs = new Map<number, number>();
+
+  /** @param vocabularySize of the answering model: it does not know tokens beyond */
+  constructor(backend: StepBackend, vocabularySize: number) {
+    this.#backend = backend;
+    this.#vocabularySize = vocabularySize;
+    this.#held = Array.from({ length: backend.sequences }, () => []);
+    this.#sampler = backend.createSampler({ settings: greedySampling, grammar: undefined, prompt: [] });
+  }
+
+  /** Whether it can guess on without reading much. */
+  isReady(answer: Drafted): boolean {
+    return this.#hasRoom(answer) && this.#unread(answer) <= longestGuess + 1;
+  }
+
+  /** @returns milliseconds that guessing one token for each of so many takes; undefined: not known yet */
+  guessMs(answers: number): number | undefined {
+    return this.#guessMs.get(answers);
+  }
+
+  /** Reads some of the texts that it is behind with, for so long at most. */
+  async read(answers: readonly Drafted[], mostMs: number): Promise<void> {
+    const unread = answers.filter((answer) => this.#hasRoom(answer) && !this.isReady(answer));
+    let left = Math.min(
+      this.#backend.batchSize,
+      this.#readMs === undefined ? firstPiece : Math.max(1, Math.floor(mostMs / this.#readMs)),
+    );
+    const parts: BatchPart[] = [];
+    for (const answer of unread) {
+      if (left === 0) break;
+      const tokens = this.#catchUp(answer).slice(0, left);
+      left -= tokens.length;
+      parts.push(this.#part(answer.sequence, tokens, false));
+    }
+    if (parts.length === 0) return;
+    const begin = performance.now();
+    await this.#compute(parts);
+    this.#readMs = towards(this.#readMs, (performance.now() - begin) / sizeOf(parts));
+  }
+
+  /**
+   * What will probably be said next, token after token.
+   * @param answers those that it is ready for
+   * @returns for each of them up to `length` tokens
+   */
+  async guess(answers: readonly Drafted[], length: number): Promise<readonly (readonly number[])[]> {
+    const begin = performance.now();
+    const guesses = new Map<number, number[]>();
+    let parts: readonly BatchPart[] = [];
+    for (const answer of answers) {
+      const tokens = this.#catchUp(answer);
+      const part = this.#part(answer.sequence, tokens, true);
+      if (sizeOf([...parts, part]) > this.#backend.batchSize) break;
+      parts = [...parts, part];
+      guesses.set(answer.sequence, []);
+    }
+    let rounds = 0;
+    for (; rounds < length && parts.length > 0; rounds += 1) {
+      const chosen = await this.#compute(parts);
+      parts = parts.flatMap(({ sequence }, index) => {
+        const token = tokenOf(chosen[index]);
+        if (token === undefined || token >= this.#vocabularySize) return [];
+        guesses.get(sequence)?.push(token);
+        return [this.#part(sequence, [token], true)];
+      });
+    }
+    if (rounds > 0) {
+      const ms = (performance.now() - begin) / rounds;
+      this.#guessMs.set(answers.length, towards(this.#guessMs.get(answers.length), ms));
+    }
+    return answers.map(({ sequence }) => guesses.get(sequence) ?? []);
+  }
+
+  #hasRoom({ held }: Drafted): boolean {
+    return held.length + 1 + longestGuess <= this.#backend.contextSize;
+  }
+
+  #unread({ sequence, held }: Drafted): number {
+    return held.length + 1 - commonPrefix(this.#held[sequence] ?? [], held);
+  }
+
+  /** Forgets what was not said. @returns what was said since */
+  #catchUp({ sequence, held, next }: Drafted): readonly number[] {
+    const own = this.#held[sequence] ?? [];
+    const shared = commonPrefix(own, held);
+    if (shared < own.length) own.length = this.#backend.truncate(sequence, shared);
+    return [...held.slice(own.length), next];
+  }
+
+  #part(sequence: number, tokens: readonly number[], wantsNext: boolean): BatchPart {
+    return { sequence, position: this.#held[sequence]?.length ?? 0, tokens, wantsNext, guessed: 0 };
+  }
+
+  async #compute(parts: readonly BatchPart[]): Promise<readonly (readonly Choice[])[]> {
+    const sorted = parts
+      .map((part, index) => ({ part, index }))
+      .sort((a, b) => a.part.sequence - b.part.sequence);
+    const chosen = await this.#backend.decode(
+      sorted.map(({ part }) => part),
+      () => this.#sampler,
+    );
+    const inOrder: (readonly Choice[])[] = [];
+    for (const [place, { part, index }] of sorted.entries()) {
+      this.#held[part.sequence]?.push(...part.tokens);
+      inOrder[index] = chosen[place] ?? [];
+    }
+    return inOrder;
+  }
+}
+
+/** @throws the error of the choice */
+const tokenOf = ([choice]: readonly Choice[] = []): number | undefined => {
+  if (choice !== undefined && 'error' in choice) throw choice.error;
+  return choice?.next === undefined || choice.next.isEnd ? undefined : choice.next.token;
+};
+
+const sizeOf = (parts: readonly BatchPart[]): number =>
+  parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+
+const towards = (before: number | undefined, now: number): number =>
+  before === undefined ? now : before + (now - before) * weight;
