@@ -5,20 +5,10 @@
  * Run as a program it prints the folder.
  */
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { root } from './bootstrap.mjs';
+import { cached, once } from './peer-cache.mjs';
 import { findProgram, isProgram } from './program.mjs';
 import { endWith, runStep } from './step.mjs';
 
@@ -53,9 +43,10 @@ async function unpack() {
   const peers = process.env.OLLAMAMAX_PREBUILT_PEERS_DIR;
   const archive = peers === undefined ? undefined : join(peers, archiveName);
   if (archive === undefined || !existsSync(archive)) return undefined;
-  return once(`llama-server-${hashOf(archive)}`, async (partial) => {
+  const folder = await once(`llama-server-${hashOf(archive)}`, async (partial) => {
     await runStep('Unpacking llama-server', { file: 'tar', args: ['--zstd', '-xf', archive, '-C', partial] });
   });
+  return tool(folder);
 }
 
 /** @returns {Promise<import('./machine.mjs').Tool | import('./machine.mjs').Missing>} */
@@ -68,36 +59,12 @@ async function build() {
       missing: `no llama-server; name its folder in OLLAMAMAX_LLAMA_SERVER_DIR, or install ${absent.join(', ')} to build it`,
     };
   }
-  return once(name, compile);
+  return tool(await once(name, compile));
 }
 
 /** @param {string} file */
 function hashOf(file) {
   return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
-}
-
-/** @param {string} name */
-function cached(name) {
-  return join(homedir(), '.cache', 'ollamamax', name);
-}
-
-/**
- * A folder that appears as a whole or not at all.
- * @param {string} name
- * @param {(partial: string) => Promise<void>} make
- */
-async function once(name, make) {
-  const folder = cached(name);
-  if (existsSync(join(folder, 'llama-server'))) return tool(folder);
-  mkdirSync(dirname(folder), { recursive: true });
-  const partial = mkdtempSync(`${folder}-`);
-  try {
-    await make(partial);
-    renameSync(partial, folder);
-  } finally {
-    rmSync(partial, { recursive: true, force: true });
-  }
-  return tool(folder);
 }
 
 /** @param {string} partial */

@@ -21,9 +21,19 @@ import { findProgram, isProgram } from './program.mjs';
 import { endWith, runStep } from './step.mjs';
 
 const local = join(root, '.cache', 'bin', 'ollama');
-const sources = join(root, 'test', 'tools', 'ollama');
+/** Folder whose go.mod says which Ollama. */
+export const sources = join(root, 'test', 'tools', 'ollama');
 /** Go modules leave out headers of other projects; Debian has two of the three. */
 const debianHeaders = ['/usr/include/nlohmann/json.hpp', '/usr/include/stb/stb_image.h'];
+
+/** @returns {string} the version of the Go module from which the command is built */
+export function moduleVersion() {
+  const version = /github\.com\/ollama\/ollama v(\S+)/.exec(
+    readFileSync(join(sources, 'go.mod'), 'utf8'),
+  )?.[1];
+  if (version === undefined) throw new Error(`${sources}/go.mod names no version of Ollama.`);
+  return version;
+}
 
 /** @returns {Promise<import('./machine.mjs').Tool | import('./machine.mjs').Missing>} */
 export async function ollamaCommand() {
@@ -69,8 +79,12 @@ async function unpack() {
 
 /** @returns {Promise<import('./machine.mjs').Tool | import('./machine.mjs').Missing>} */
 async function build() {
+  // As in Ollama's own scripts/env.sh; without them it calls itself 0.0.0.
+  const variables = [`version.Version=${moduleVersion()}`, 'server.mode=release'];
+  const linking = variables.map((variable) => `-X=github.com/ollama/ollama/${variable}`).join(' ');
   const key = createHash('sha256')
     .update(readFileSync(join(sources, 'go.sum')))
+    .update(linking)
     .digest('hex')
     .slice(0, 16);
   const folder = join(homedir(), '.cache', 'ollamamax', `ollama-${key}`);
@@ -96,7 +110,7 @@ async function build() {
     args: [
       'build',
       '-trimpath',
-      '-ldflags=-s -w',
+      `-ldflags=-s -w ${linking}`,
       '-o',
       `${built}.${process.pid}`,
       'github.com/ollama/ollama',

@@ -10,7 +10,7 @@ import {
   throughputPart,
   type Part,
 } from './measures.ts';
-import { ollamaProgram, ollamaVersion } from './ollama.ts';
+import { ollamaProgram } from './ollama.ts';
 import { readPrompts } from './prompts.ts';
 import { speculationRows } from './speculation.ts';
 
@@ -23,7 +23,7 @@ const rowTokens = 400;
 
 const run = async (options: BenchOptions): Promise<BenchResult> => {
   const llamaServer = await llamaServerProgram(options.progress, options.signal);
-  const ollama = await ollamaProgram();
+  const ollama = await ollamaProgram(options.progress, options.signal);
   const around: Surroundings = {
     llamaServer,
     ollama,
@@ -37,15 +37,15 @@ const run = async (options: BenchOptions): Promise<BenchResult> => {
   const size = { prompt: scaled(fullSize.prompt), tokens: scaled(fullSize.tokens) };
   const parts: Part[] = [
     await throughputPart(around, size),
+    await ollamaPart(around, size),
     await fastStepsPart(around, size),
     await latencyPart(around, size),
     await embeddingsPart(around),
     { rows: await speculationRows(around, scaled(rowTokens)) },
-    await ollamaPart(around, size),
   ];
   return {
     rows: parts.flatMap(({ rows }) => rows),
-    peers: { 'llama-server': llamaServer.version, Ollama: await ollamaVersion(ollama) },
+    peers: { 'llama-server': llamaServer.version, Ollama: ollama.version },
     notes: [
       `One model file for all: llama architecture, random weights, 32,000 tokens of vocabulary; base 405 M parameters Q8_0, medium 98 M Q8_0, small 19 M F16. ${around.threads} threads each; ${options.rounds} rounds, engines one after the other in each; ${size.prompt} random words and ${size.tokens} generated tokens a request, temperature 0, streamed over /v1/chat/completions by the same client. The run is refused unless all engines report the same numbers of tokens.`,
       llamaServer.sameKernels

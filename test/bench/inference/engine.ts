@@ -11,6 +11,8 @@ export interface Engine {
   readonly holder: () => number;
   /** All processes of the engine. */
   readonly processes: () => readonly number[];
+  /** File name of the CPU kernels that it says it has loaded, where it is asked. */
+  readonly kernels?: () => string | undefined;
   stop(): Promise<void>;
 }
 
@@ -22,6 +24,8 @@ export interface EngineSetup {
   readonly parallel: number;
   /** Context tokens of each of them. */
   readonly contextSize: number;
+  /** GGUF file of a smaller model, for engines that let one guess. */
+  readonly draft?: string;
   readonly threads: number;
 }
 

@@ -5,23 +5,37 @@ import { chat } from './chat-client.ts';
 import type { Figures } from './comparison.ts';
 import type { Engine, EngineSetup } from './engine.ts';
 import type { LlamaServerProgram } from './llama-server-program.ts';
-import { lookup, split, startLlamaServer, unified } from './llama-server.ts';
+import { drafted, lookup, split, startLlamaServer, unified } from './llama-server.ts';
 import type { LoadContext } from './loads.ts';
-import { startOllama } from './ollama.ts';
-import { guessing, startOurs } from './ours.ts';
+import { startOllama, type OllamaProgram } from './ollama.ts';
+import { drafting, guessing, startOurs } from './ours.ts';
 import type { Prompts } from './prompts.ts';
 
 /** Everything that the loads of a run have in common. */
 export interface Surroundings {
   readonly llamaServer: LlamaServerProgram;
-  /** The ollama command. */
-  readonly ollama: string;
+  /** Undefined in a bench that does not measure it. */
+  readonly ollama?: OllamaProgram;
   readonly prompts: Prompts;
   readonly threads: number;
   readonly options: BenchOptions;
 }
 
-export type EngineKind = 'ours' | 'guessing' | 'split' | 'unified' | 'lookup' | 'ollama' | 'ollama parallel';
+export type EngineKind =
+  | 'ours'
+  | 'guessing'
+  | 'drafting'
+  | 'split'
+  | 'unified'
+  | 'lookup'
+  | 'drafted'
+  | 'ollama'
+  | 'ollama parallel';
+
+const ollamaOf = ({ ollama }: Surroundings): OllamaProgram => {
+  if (ollama === undefined) throw new RangeError('this bench did not look for Ollama');
+  return ollama;
+};
 
 const startOne = (kind: EngineKind, setup: EngineSetup, around: Surroundings): Promise<Engine> => {
   switch (kind) {
@@ -29,16 +43,20 @@ const startOne = (kind: EngineKind, setup: EngineSetup, around: Surroundings): P
       return startOurs(setup);
     case 'guessing':
       return startOurs(setup, guessing);
+    case 'drafting':
+      return startOurs(setup, drafting);
     case 'split':
       return startLlamaServer(around.llamaServer, setup, split);
     case 'unified':
       return startLlamaServer(around.llamaServer, setup, unified);
     case 'lookup':
       return startLlamaServer(around.llamaServer, setup, lookup);
+    case 'drafted':
+      return startLlamaServer(around.llamaServer, setup, drafted);
     case 'ollama':
-      return startOllama(around.ollama, setup, undefined);
+      return startOllama(ollamaOf(around), setup, undefined);
     case 'ollama parallel':
-      return startOllama(around.ollama, setup, setup.parallel);
+      return startOllama(ollamaOf(around), setup, setup.parallel);
   }
 };
 

@@ -51,7 +51,7 @@ const run = async (options: BenchOptions): Promise<BenchResult> => {
   const threads = availableParallelism();
   const file = await randomModel(randomModels.small);
   const setup = { file, parallel: atOnce, contextSize };
-  const around = { llamaServer, ollama: '', prompts, threads, options };
+  const around = { llamaServer, prompts, threads, options };
   const corpus = (name: string, round: number): readonly string[] =>
     Array.from({ length: corpusSize }, (_unused, index) =>
       prompts(`${name} ${round} ${index}`, 8 + ((index * 7) % 90)),

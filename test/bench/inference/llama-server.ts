@@ -10,6 +10,8 @@ export const split = 'llama-server';
 export const unified = 'llama-server -kvu';
 /** With its own prompt lookup, as long and as many tokens as ours. */
 export const lookup = 'llama-server --spec-type ngram-simple';
+/** With a draft model, and as many tokens as it guesses when nothing is said. */
+export const drafted = 'llama-server --model-draft';
 
 /** Polls a URL until it answers with success, unless the program ends before. */
 export const untilUp = async (
@@ -37,7 +39,7 @@ const lookupOptions = [
 export const startLlamaServer = async (
   { folder }: LlamaServerProgram,
   setup: EngineSetup,
-  name: typeof split | typeof unified | typeof lookup,
+  name: typeof split | typeof unified | typeof lookup | typeof drafted,
   more: readonly string[] = [],
 ): Promise<Engine> => {
   const [port = 0] = await freePorts(1);
@@ -53,6 +55,7 @@ export const startLlamaServer = async (
       '--no-webui',
       ...(name === unified ? ['-kvu'] : []),
       ...(name === lookup ? lookupOptions : []),
+      ...(name === drafted && setup.draft !== undefined ? ['--model-draft', setup.draft] : []),
       ...more,
     ],
     { cwd: folder, env: { PATH: process.env.PATH, LD_LIBRARY_PATH: folder } },

@@ -102,6 +102,24 @@ export const repeatedRows = (
     })),
   );
 
+const subjects = ['a fox and a lantern', 'a boy and a boat', 'an owl and the moon', 'a girl and her dog'];
+
+/** All clients at once, each of whom is told a story, which ends later than the tokens do. */
+export const stories = (
+  engine: Engine,
+  context: LoadContext,
+  clients: number,
+  tokens: number,
+): ReturnType<typeof together> =>
+  together(
+    engine,
+    context,
+    range(clients).map((client) => ({
+      prompt: `Write a short story about ${subjects[client % subjects.length] ?? ''}.`,
+      tokens,
+    })),
+  );
+
 /** Tokens that had come at a time, by the share of the text: pieces may hold more than one token. */
 const tokensUntil = (outcome: ChatOutcome, at: number): number => {
   const seen = outcome.marks.findLast((mark) => mark.at <= at)?.characters ?? 0;

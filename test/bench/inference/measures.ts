@@ -1,4 +1,4 @@
-import type { Row } from '../harness/bench.ts';
+import { BenchRefused, type Row } from '../harness/bench.ts';
 import { residentBytes } from '../harness/process-cost.ts';
 import { randomModel, randomModels } from '../../harness/random-model.ts';
 import { assertSameWork, compare, pick, type Figures } from './comparison.ts';
@@ -15,6 +15,7 @@ import {
   type RequestSize,
   type Work,
 } from './loads.ts';
+import { byDefault, inParallel } from './ollama.ts';
 import { ours, startOurs } from './ours.ts';
 
 /** Rows of one part of the bench, and what a reader must know about them. */
@@ -26,6 +27,8 @@ export interface Part {
 const higher = { unit: '1/s', better: 'higher' } as const;
 const lower = { unit: 'ms', better: 'lower' } as const;
 const speed = ({ tokensPerSecond }: { readonly tokensPerSecond: number }): number => tokensPerSecond;
+
+const isOurs = ({ candidate }: Row): boolean => candidate === ours;
 
 /** Context of an ordinary request, and of one with a long prompt. */
 const contexts = { ordinary: 512, long: 3072 } as const;
@@ -141,7 +144,7 @@ const leavingRows = async (
   const values = pick(figures, speed);
   return [
     ...compare({ ...higher, measure, values, peer: split, floor: 1.2, aim: 1.8 }),
-    ...compare({ ...higher, measure, values, peer: unified }).filter(({ candidate }) => candidate === ours),
+    ...compare({ ...higher, measure, values, peer: unified }).filter(isOurs),
   ];
 };
 
@@ -186,26 +189,42 @@ export const fastStepsPart = async (around: Surroundings, size: RequestSize): Pr
   return { rows };
 };
 
+/** @throws BenchRefused when it has loaded none: it would compute with what every processor can do */
+const kernelsOf = ({ name, kernels }: Engine): string => {
+  const loaded = kernels?.();
+  if (loaded === undefined) throw new BenchRefused(`${name} has loaded no CPU kernels`);
+  return loaded;
+};
+
 /** Ours beside Ollama as it is installed, and as it is told to work on as many requests at a time. */
 export const ollamaPart = async (around: Surroundings, size: RequestSize): Promise<Part> => {
-  const file = await randomModel(randomModels.medium);
+  const file = await randomModel(randomModels.base);
   const rows: Row[] = [];
+  const kernels = new Set<string>();
   for (const clients of [1, 4, 8])
     await withEngines(
       clients === 1 ? ['ours', 'ollama'] : ['ours', 'ollama', 'ollama parallel'],
       { file, parallel: clients, contextSize: contexts.ordinary },
       around,
       async (engines) => {
-        const measure = `tokens per second, ${clients} clients (medium), beside Ollama`;
+        for (const engine of engines) if (engine.name !== ours) kernels.add(kernelsOf(engine));
+        const measure = `tokens per second, ${clients} clients (base), beside Ollama`;
         const figures = await measured(measure, engines, around, (engine, context) =>
           aggregate(engine, context, clients, size),
         );
         const values = pick(figures, speed);
-        const peer = engines.at(-1)?.name ?? '';
-        rows.push(...compare({ ...higher, measure, values, peer }));
+        rows.push(...compare({ ...higher, measure, values, peer: byDefault }));
+        if (values.has(inParallel))
+          rows.push(...compare({ ...higher, measure, values, peer: inParallel }).filter(isOurs));
       },
     );
-  return { rows };
+  return {
+    rows,
+    notes: [
+      'Ollama works on one request at a time by default and lets the others wait; with OLLAMA_NUM_PARALLEL it works on as many as there are clients. These rows have no floor.',
+      `Ollama computes with its own ${[...kernels].join(', ')}, which ${around.ollama?.built === true ? 'was built on this machine as its CMake preset says' : 'came with its command'}; ours with the kernels that it has beside llama-server.`,
+    ],
+  };
 };
 
 /** Times to the first token, and gaps, with long prompts and with clients that come one by one; JSON. */

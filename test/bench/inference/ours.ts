@@ -1,3 +1,4 @@
+import type { ModelSpec } from '@ollamamax/api';
 import { descendantsOf } from '../../harness/cli.ts';
 import { startLocalCluster, untilServing } from '../../harness/local-cluster.ts';
 import { BenchRefused } from '../harness/bench.ts';
@@ -6,6 +7,10 @@ import { largestOf, type Engine, type EngineSetup } from './engine.ts';
 
 export const ours = 'ours';
 export const guessing = 'ours, guessing';
+export const drafting = 'ours, with a draft model';
+
+const draftOf = ({ draft }: EngineSetup, name: string): Pick<ModelSpec, 'draft'> =>
+  name === drafting && draft !== undefined ? { draft: { source: { file: draft } } } : {};
 
 /**
  * One agent that is alone, as `ollamamax serve` starts it, asked by plain HTTP like the others. It guesses no tokens
@@ -13,17 +18,17 @@ export const guessing = 'ours, guessing';
  */
 export const startOurs = async (
   setup: EngineSetup,
-  name: typeof ours | typeof guessing = ours,
+  name: typeof ours | typeof guessing | typeof drafting = ours,
 ): Promise<Engine> => {
   const cluster = await startLocalCluster({
     agents: 1,
-    models: [{ name: 'bench', source: { file: setup.file } }],
+    models: [{ name: 'bench', source: { file: setup.file }, ...draftOf(setup, name) }],
     config: {
       settings: {
         contextSize: setup.contextSize,
         parallel: setup.parallel,
         keepAliveSeconds: -1,
-        speculation: name === guessing,
+        speculation: name !== ours,
       },
       inference: { threads: setup.threads },
     },

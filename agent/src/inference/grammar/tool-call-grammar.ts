@@ -50,12 +50,13 @@ const fixed = (text: string): Alternative => (text === '' ? [] : [literal(text)]
 const writtenArguments = (
   tool: string,
   schema: Readonly<Record<string, unknown>>,
-  { tagged, keywords }: ToolCallSyntax,
+  syntax: ToolCallSyntax,
   rules: GrammarRules,
   budget: WorkBudget,
 ): Alternative => {
-  if (tagged !== undefined) return taggedArguments(tool, schema, tagged, rules, budget);
-  if (keywords !== undefined) return keywordArguments(tool, schema, keywords, rules, budget);
+  const { tagged, keywords } = syntax;
+  if (tagged !== undefined) return taggedArguments(tool, schema, { ...syntax, tagged }, rules, budget);
+  if (keywords !== undefined) return keywordArguments(tool, schema, { ...syntax, keywords }, rules, budget);
   return [schemaRule(tool, schema, 'arguments', rules, budget)];
 };
 
@@ -63,7 +64,7 @@ const writtenArguments = (
 const keywordArguments = (
   tool: string,
   schema: Readonly<Record<string, unknown>>,
-  [assign, separator]: readonly [string, string],
+  { keywords: [assign, separator], quote }: ToolCallSyntax & Required<Pick<ToolCallSyntax, 'keywords'>>,
   rules: GrammarRules,
   budget: WorkBudget,
 ): Alternative => {
@@ -71,8 +72,11 @@ const keywordArguments = (
   const parameters = parametersOf(schema).map(([name, own]) => {
     const argument = rules.name('argument');
     const further = rules.name('further');
-    const value = schemaRule(tool, withDefinitions(own, schema), name, rules, budget);
-    rules.define(argument, [[literal(name + assign), value]]);
+    const value =
+      quote !== undefined && acceptsText(schema, name)
+        ? [literal(quote), ...textValue(own, quote, rules)]
+        : [schemaRule(tool, withDefinitions(own, schema), name, rules, budget)];
+    rules.define(argument, [[literal(name + assign), ...value]]);
     rules.define(further, [[literal(separator), argument]]);
     return { argument, further, isRequired: required.has(name) };
   });
@@ -95,20 +99,39 @@ const keywordArguments = (
 const taggedArguments = (
   tool: string,
   schema: Readonly<Record<string, unknown>>,
-  [beforeName, beforeValue, behind]: readonly [string, string, string],
+  { tagged, kinds, nameEnd }: ToolCallSyntax & Required<Pick<ToolCallSyntax, 'tagged'>>,
   rules: GrammarRules,
   budget: WorkBudget,
 ): Alternative => {
+  const [beforeName, beforeValue, behindValue] = tagged;
   const required = requiredOf(schema);
   return parametersOf(schema).map(([name, own]) => {
     const opening = literal(beforeName + name + beforeValue);
+    const behind = nameEnd === undefined ? behindValue : behindValue + name + nameEnd;
     const argument = rules.name('argument');
-    const value = acceptsText(schema, name)
+    const isText = acceptsText(schema, name);
+    const kind = kinds === undefined ? [] : writtenKind(kinds, isText, rules);
+    const value = isText
       ? textValue(own, behind, rules)
       : [schemaRule(tool, withDefinitions(own, schema), name, rules, budget), literal(behind)];
-    rules.define(argument, [[opening, ...value]]);
+    rules.define(argument, [[opening, ...kind, ...value]]);
     return required.has(name) ? argument : `${argument}?`;
   });
+};
+
+/** Which kind any other value is of nobody reads: the schema says it. */
+const writtenKind = (
+  { text, others, behind }: NonNullable<ToolCallSyntax['kinds']>,
+  isText: boolean,
+  rules: GrammarRules,
+): Alternative => {
+  if (isText) return [literal(text + behind)];
+  const kind = rules.name('kind');
+  rules.define(
+    kind,
+    others.map((other) => [literal(other)]),
+  );
+  return [kind, literal(behind)];
 };
 
 /** A text without quotes and what stands behind it: one of those the schema names, else any without the closing tag. */

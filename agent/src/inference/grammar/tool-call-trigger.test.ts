@@ -7,7 +7,9 @@ import { GrammarSampler, randomFrom } from './grammar-sampler.fixture.ts';
 import { triggeredCallGrammar } from './tool-call-trigger.ts';
 
 const names = tools.map(({ name }) => name);
-const triggered = toolFormats.filter(({ name }) => name !== 'llama3');
+/** Their calls begin like any text. */
+const free = ['llama3', 'functionary'];
+const triggered = toolFormats.filter(({ name }) => !free.includes(name));
 
 describe.each(triggered.map((format) => [format.name, format] as const))(
   'calls of %s that may be made',
@@ -39,8 +41,8 @@ describe.each(triggered.map((format) => [format.name, format] as const))(
   },
 );
 
-test('calls that begin like any text have no such grammar', () => {
-  const { syntax, openings } = toolFormats.find(({ name }) => name === 'llama3')!;
+test.each(free)('calls of %s have no such grammar', (family) => {
+  const { syntax, openings } = toolFormats.find(({ name }) => name === family)!;
   expect(triggeredCallGrammar({ names, parallel: true, syntax, openings })).toBeUndefined();
 });
 
@@ -53,4 +55,27 @@ test('arguments as in Python may be any of its values', async () => {
     expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: true });
   for (const args of ['"Paris"', 'city=Paris', 'city="a', 'city="a",', 'city="a" days=1'])
     expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: false });
+});
+
+test('texts between marks may be any, and values in values of all kinds', async () => {
+  const { syntax, openings } = toolFormats.find(({ name }) => name === 'gemma4')!;
+  const matches = await compileGrammar(triggeredCallGrammar({ names, parallel: true, syntax, openings })!);
+  const written = (args: string): string => `<|tool_call>call:get_weather{${args}}<tool_call|>`;
+  for (const args of ['', 'city:<|"|>a "b" }<|"|>,days:-1.5e3,ok:true', 'a:[{b c:null,<|"|>d<|"|>: {}}, []]'])
+    expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: true });
+  for (const args of ['city', 'city:Paris', 'city:<|"|>a', 'a:1,', 'a:1 b:2', 'a:[1'])
+    expect({ args, taken: matches(written(args)) }).toEqual({ args, taken: false });
+});
+
+test.each([
+  ['kimi-k3', '<|open|>argument key="a" type="object"<|sep|>{}<|close|>argument<|sep|>'],
+  ['dsml', '<｜DSML｜parameter name="a" string="false">1</｜DSML｜parameter>\n'],
+  ['minimax-m3', ']<]minimax[>[<a>]<]minimax[>[<b>1]<]minimax[>[</b>]<]minimax[>[</a>'],
+])('arguments of %s may be in tags of its own', async (family, argument) => {
+  const { syntax, openings } = toolFormats.find(({ name }) => name === family)!;
+  const matches = await compileGrammar(triggeredCallGrammar({ names, parallel: false, syntax, openings })!);
+  const { open, close, call } = syntax;
+  const written = (args: string): string => `Hm. ${open}${call[0]}now${call[1]}${args}${call[2]}${close}`;
+  expect(matches(written(argument))).toBe(true);
+  expect(matches(written(argument.slice(0, -3)))).toBe(false);
 });

@@ -26,6 +26,18 @@ const python = [
   String.raw`ws ::= "" | " " | "\n" [ \t]{0,20}`,
 ];
 
+/** Values with texts between marks instead of quotes, and names without any. */
+const unescaped = (quote: string): readonly string[] => [
+  'value ::= text | dict | list | number | "true" | "false" | "null"',
+  'dict ::= "{" ws (pair ("," ws pair)* ws)? "}"',
+  String.raw`pair ::= (text | [^:{}\[\],"<>\n]{1,128}) ":" ws value`,
+  'list ::= "[" ws (value ("," ws value)* ws)? "]"',
+  `text ::= ${literal(quote)} quoted-0`,
+  ...toLines(textUpTo({ mark: quote, nameOf: (seen) => `quoted-${seen}`, behind: [], mayEnd: false })),
+  'number ::= "-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?',
+  String.raw`ws ::= "" | " " | "\n" [ \t]{0,20}`,
+];
+
 /** More calls in one answer are a model that does not end. */
 const maxCalls = 128;
 
@@ -51,7 +63,7 @@ export const triggeredCallGrammar = ({
 }: TriggeredCalls): string | undefined => {
   const { separator, close, quotedName } = syntax;
   const [beforeName, beforeArguments, behind] = syntax.call;
-  const opening = openings.find((one) => (syntax.open + beforeName).startsWith(one));
+  const opening = syntax.begin ?? openings.find((one) => (syntax.open + beforeName).startsWith(one));
   if (opening === undefined) return undefined;
   const rest = (syntax.open + beforeName).slice(opening.length);
   const written = names.map((name) => literal((quotedName ? JSON.stringify(name) : name) + beforeArguments));
@@ -69,21 +81,30 @@ export const triggeredCallGrammar = ({
   ].join('\n');
 };
 
-const argumentLines = ({ tagged, keywords }: ToolCallSyntax): readonly string[] => {
+const argumentLines = (syntax: ToolCallSyntax): readonly string[] => {
+  const { tagged, keywords, kinds, nameEnd, quote } = syntax;
   if (keywords !== undefined) {
     const [assign, separator] = keywords;
     return [
       `arguments ::= (argument (${literal(separator)} argument){0,63})?`,
       `argument ::= [a-zA-Z_] [a-zA-Z0-9_-]{0,127} ${literal(assign)} value`,
-      ...python,
+      ...(quote === undefined ? python : unescaped(quote)),
     ];
   }
   if (tagged === undefined) return ['arguments ::= object', ...json];
   const [beforeName, beforeValue, behind] = tagged;
-  const value = textUpTo({ mark: behind, nameOf: (seen) => `value-${seen}`, behind: [], mayEnd: false });
+  const name = '[^<>\\n]{1,128}';
+  const kind =
+    kinds === undefined
+      ? ''
+      : ` (${[kinds.text, ...kinds.others].map((one) => literal(one)).join(' | ')}) ${literal(kinds.behind)}`;
+  const end = nameEnd === undefined ? [] : [name, literal(nameEnd)];
+  const value = textUpTo({ mark: behind, nameOf: (seen) => `value-${seen}`, behind: end, mayEnd: false });
+  // Where tags bear names there may be more of them inside.
+  const inner = end.length === 0 ? '' : ` | argument{1,64} ${[literal(behind), ...end].join(' ')}`;
   return [
     'arguments ::= argument{0,64}',
-    `argument ::= ${literal(beforeName)} [^<>\\n]{1,128} ${literal(beforeValue)} value-0`,
+    `argument ::= ${literal(beforeName)} ${name} ${literal(beforeValue)}${kind} (value-0${inner})`,
     ...toLines(value),
   ];
 };

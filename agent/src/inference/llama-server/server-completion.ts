@@ -1,6 +1,7 @@
 import type { TokenLogprob } from '@ollamamax/api';
 import type { AnswerForm } from '../runner/answer-form.ts';
 import type { Job } from '../runner/protocol.ts';
+import { controlMarksOf } from '../runner/thinking-formats.ts';
 import type { ServerPrompt } from './server-prompt.ts';
 import type { Slot } from './slots.ts';
 
@@ -32,7 +33,7 @@ export interface CompletionEvent {
 /** Control tokens of some vocabularies that are to show as text all the same: our own parsers read them. */
 const shownMarks = ({ tools, thinking }: AnswerForm): readonly string[] => [
   ...(tools === undefined ? [] : [...tools.openings, ...tools.marks, ...(tools.noise ?? [])]),
-  ...(thinking === undefined ? [] : [thinking.open, thinking.close]),
+  ...(thinking === undefined ? [] : controlMarksOf(thinking)),
 ];
 
 export interface CompletionRequest {

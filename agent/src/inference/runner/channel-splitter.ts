@@ -14,6 +14,7 @@ type Kind = 'thinking' | 'content' | 'call';
  * `<|message|>`, the arguments, `<|call|>`.
  */
 export class ChannelSplitter implements AnswerSplitter {
+  readonly awaitsMarks = true;
   readonly #hasTools: boolean;
   #held = '';
   #kind: Kind | undefined;

@@ -4,6 +4,13 @@ import { Worker } from 'node:worker_threads';
 import { RunnerFailure } from './failure.ts';
 import type { RenderReply, RenderRequest } from './render-worker.ts';
 
+/** A template has refused what it was given, or is wrong; others have run out of time or memory. */
+export class TemplateRefusal extends RunnerFailure {
+  constructor(message: string) {
+    super('template_failed', `The chat template failed: ${message}.`);
+  }
+}
+
 const maxRenderedUnits = 50 * 1024 * 1024;
 
 /** How long a fresh thread may take until it has begun with its first template. */
@@ -56,9 +63,7 @@ export class TemplateRenderer {
         } else if (reply.type === 'rendered') {
           finish(() => resolve(reply.text));
         } else {
-          finish(() =>
-            reject(new RunnerFailure('template_failed', `The chat template failed: ${reply.message}.`)),
-          );
+          finish(() => reject(new TemplateRefusal(reply.message)));
         }
       };
       const onError = (error: Error): void => abandon(`The chat template failed: ${error.message}.`);

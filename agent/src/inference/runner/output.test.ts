@@ -131,6 +131,33 @@ describe('control tokens', () => {
     expect(told({ template: '<|START_ACTION|>', answer, input: { tools: [] } }).text).toBe('Hello');
   });
 
+  const k3 = ['<|open|>', '<|close|>', '<|sep|>'];
+  const kimi = `${k3.join('')}<|end_of_msg|>'think'`;
+  const said = '<|open|>response<|sep|>b<|close|>response<|sep|><|close|>message<|sep|>';
+
+  test.each([
+    ['Kimi K3', kimi, k3, `a<|close|>think<|sep|>${said}`, true],
+    ['Kimi K3 without the end of its thinking', kimi, k3, `a${said}`, true],
+    ['Gemma 4', '<|tool_call><|channel>thought', ['<|channel>', '<channel|>'], '<|channel>thought\na<channel|>b<|channel>thought\n<channel|><channel|>', false], // prettier-ignore
+    ['Solar', '<|begin|>assistant<|think|><|tool_call:begin|>', ['<|think|>', '<|end|>', '<|begin|>', '<|content|>'], '<|think|>a<|end|><|begin|>assistant<|content|>b<|end|>', false], // prettier-ignore
+    ['Muse', ' to=self<|message|><|eom|>', ['<|start|>', '<|message|>', '<|eom|>'], ' to=self<|message|>a<|eom|><|start|>assistant to=user<|message|>b', false], // prettier-ignore
+  ])(
+    'part thinking and answer of %s, with tools and without',
+    (_name, template, controls, answer, isOpen) => {
+      for (const input of [{}, { tools: [] }]) {
+        const { thinking, text } = told({ template, answer, controls, isOpen, input });
+        expect([thinking.trim(), text]).toEqual(['a', 'b']);
+      }
+    },
+  );
+
+  test('before an answer are not seen where no thinking is asked for', () => {
+    const controls = ['<|start|>', '<|message|>', '<|eom|>'];
+    const template = ' to=self<|message|><|eom|>';
+    const answer = ' to=user<|message|>b';
+    expect(told({ template, answer, controls, input: { tools: [], think: false } }).text).toBe('b');
+  });
+
   test('of a call end thinking that has no end of its own', () => {
     const answer = `Hm. ${written.slice(1)}`;
     expect(told({ template: `<think>${template}`, answer, controls: marks, isOpen: true })).toMatchObject({

@@ -9,6 +9,7 @@ import type { Job, JobEvent } from './protocol.ts';
 import type { SampledToken } from './step-backend.ts';
 import { StopMatcher } from './stop-matcher.ts';
 import { TextAssembler } from './text-assembler.ts';
+import { controlMarksOf } from './thinking-formats.ts';
 import { ThinkingSplitter, type AnswerSplitter } from './thinking-splitter.ts';
 import { ToolCallParser, type ToolPiece } from './tool-call-parser.ts';
 
@@ -54,7 +55,8 @@ export class Output {
     const { job, model, form, thinking } = options;
     const { input } = job;
     const tools = input.kind === 'chat' ? input.tools : [];
-    const format = tools.length > 0 || form.tools?.noise !== undefined ? form.tools : undefined;
+    const hasNoise = form.tools?.noise !== undefined || form.tools?.bareNoise !== undefined;
+    const format = tools.length > 0 || hasNoise ? form.tools : undefined;
     this.#tools =
       format === undefined
         ? undefined
@@ -138,13 +140,13 @@ export class Output {
     const { model, form } = this.#options;
     if (model.bytesOf(token).length > 0) return undefined;
     const mark = model.detokenize([token], [], true);
-    if (!this.#callMarks.includes(mark)) {
-      const isAwaited = this.#thinking?.phase !== 'content' || form.thinking?.hasChannels === true;
-      return isAwaited && this.#thinkingMarks.includes(mark) ? mark : undefined;
-    }
+    if (!this.#callMarks.includes(mark))
+      return this.#thinking?.awaitsMarks === true && this.#thinkingMarks.includes(mark) ? mark : undefined;
     this.#hidden.add(mark);
     // Some models go from thinking to a call without a word; as a control token it cannot be only spoken of.
-    if (this.#thinking?.phase === 'thinking' && form.tools?.openings.includes(mark) === true) {
+    const isCall =
+      form.tools?.openings.includes(mark) === true && form.thinking?.close.startsWith(mark) !== true;
+    if (this.#thinking?.phase === 'thinking' && isCall) {
       const { thinking, content } = this.#thinking.endThinking();
       this.#split(thinking, content);
     }
@@ -238,10 +240,14 @@ const splitterOf = (
   if (format === undefined) return undefined;
   // Channels are in every answer of models that have them, wanted or not.
   if (format.hasChannels) return new ChannelSplitter(hasTools);
-  return thinking === undefined ? undefined : new ThinkingSplitter(format, thinking.isOpen);
+  // So are these marks of some.
+  const isAlwaysMarked = format.heads !== undefined || format.comesAgain === true;
+  return thinking === undefined && !isAlwaysMarked
+    ? undefined
+    : new ThinkingSplitter(format, thinking?.isOpen ?? false);
 };
 
 const thinkingMarksOf = ({ thinking, tools }: AnswerForm): readonly string[] => {
   if (thinking === undefined) return [];
-  return thinking.hasChannels ? (tools?.marks ?? []) : [thinking.open, thinking.close];
+  return thinking.hasChannels ? (tools?.marks ?? []) : controlMarksOf(thinking);
 };

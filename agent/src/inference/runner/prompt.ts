@@ -6,7 +6,9 @@ import { RunnerFailure } from './failure.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { ChatInput, Job } from './protocol.ts';
 import { SpecialTextGuard } from './special-text.ts';
+import { renderAccepted } from './template-concessions.ts';
 import { templateMessages, templateTools } from './template-messages.ts';
+import { thinkingVariables } from './thinking-formats.ts';
 
 export interface PromptContext {
   readonly job: Job;
@@ -198,19 +200,22 @@ export const renderChat = async (
   // The answer goes on from an answer that the client has begun.
   const begun = messages.at(-1);
   const isBegun = begun?.role === 'assistant' && begun.toolCalls === undefined && messages.length > 1;
-  const rendered = await renderer.render(
-    template,
-    {
-      messages: guard.guard(templateMessages(isBegun ? messages.slice(0, -1) : messages, template, form)),
-      ...(tools.length === 0 ? {} : { tools: guard.guard(templateTools(tools)) }),
-      add_generation_prompt: true,
-      // Templates of DeepSeek and Granite have a name of their own for it.
-      ...(canThink ? { enable_thinking: think !== false, thinking: think !== false } : {}),
-      ...(typeof think === 'string' ? { reasoning_effort: think } : {}),
-      bos_token: model.bosText,
-      eos_token: model.eosText,
-    },
-    job.renderTimeoutMs,
+  const variables = {
+    ...(tools.length === 0 ? {} : { tools: guard.guard(templateTools(tools)) }),
+    add_generation_prompt: true,
+    ...(form.thinking === undefined ? {} : thinkingVariables(form.thinking, think)),
+    bos_token: model.bosText,
+    eos_token: model.eosText,
+  };
+  const rendered = await renderAccepted(
+    isBegun ? messages.slice(0, -1) : messages,
+    form.tools !== undefined,
+    (told) =>
+      renderer.render(
+        template,
+        { ...variables, messages: guard.guard(templateMessages(told, template, form)) },
+        job.renderTimeoutMs,
+      ),
   );
   const pieces = guard.split(rendered);
   const isOpen = form.thinking !== undefined && rendered.trimEnd().endsWith(form.thinking.open);

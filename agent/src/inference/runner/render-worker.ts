@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
-import { Template } from '@huggingface/jinja';
 import { parentPort } from 'node:worker_threads';
+import { parseTemplate, renderTemplate, type Program } from './template-interpreter.ts';
 
 /**
  * Renders chat templates away from everything else: a template comes with a downloaded file and may loop for
@@ -17,13 +17,13 @@ export type RenderReply =
   | { readonly type: 'rendered'; readonly text: string }
   | { readonly type: 'failed'; readonly message: string };
 
-const compiled = new Map<string, Template>();
+const compiled = new Map<string, Program>();
 const maxCompiled = 4;
 
-const compile = (source: string): Template => {
+const compile = (source: string): Program => {
   const known = compiled.get(source);
   if (known !== undefined) return known;
-  const template = new Template(source);
+  const template = parseTemplate(source);
   if (compiled.size >= maxCompiled) compiled.clear();
   compiled.set(source, template);
   return template;
@@ -31,7 +31,7 @@ const compile = (source: string): Template => {
 
 const render = (request: RenderRequest): RenderReply => {
   try {
-    const text = compile(request.template).render({ ...request.variables });
+    const text = renderTemplate(compile(request.template), request.variables);
     return text.length > request.maxUnits
       ? { type: 'failed', message: `it produces more than ${request.maxUnits} characters` }
       : { type: 'rendered', text };

@@ -58,5 +58,6 @@ describe('messages for a template', () => {
 
   test('have thinking by the name that templates with channels know', () => {
     expect(rendered('<|channel|>analysis<|message|>{{ m.thinking }}')[1]).toMatchObject({ thinking: 'Hm.' });
+    expect(rendered('{{ message.reasoning + end }}')[1]).toMatchObject({ reasoning: 'Hm.' });
   });
 });

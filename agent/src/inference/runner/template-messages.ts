@@ -19,6 +19,8 @@ interface Wishes {
   readonly noContent: boolean;
   /** Thinking goes by the name of the channel's template. */
   readonly channels: boolean;
+  /** Thinking is `reasoning` and nothing else. */
+  readonly reasoning: boolean;
 }
 
 const wishesOf = (template: string, { tools, thinking }: AnswerForm): Wishes => {
@@ -29,6 +31,7 @@ const wishesOf = (template: string, { tools, thinking }: AnswerForm): Wishes => 
     // Both are DeepSeek's; other templates that speak of no content go on to measure it.
     noContent: textArguments && /content['"]?\]? is none/.test(template),
     channels: thinking?.hasChannels === true,
+    reasoning: /message\.reasoning\b/.test(template) && !template.includes('reasoning_content'),
   };
 };
 
@@ -40,6 +43,7 @@ const toTemplate = (message: ChatMessage, wishes: Wishes): object => {
     content: wishes.noContent && toolCalls !== undefined && content === '' ? null : content,
     ...(thinking === undefined ? {} : { reasoning_content: thinking }),
     ...(thinking !== undefined && wishes.channels && content === '' ? { thinking } : {}),
+    ...(thinking !== undefined && wishes.reasoning ? { reasoning: thinking } : {}),
     ...(toolCalls === undefined
       ? {}
       : {

@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { functionary } from '../tool-formats/functionary.ts';
 import { hermes } from '../tool-formats/hermes.ts';
+import { kimiK3 } from '../tool-formats/kimi-k3.ts';
+import { solar } from '../tool-formats/solar.ts';
+import type { ToolFormat } from '../tool-formats/tool-format.ts';
 import { ToolCallParser, type ToolPiece } from './tool-call-parser.ts';
 
 const parserWith = (newId: () => string): ToolCallParser =>
@@ -101,5 +105,33 @@ describe('ToolCallParser', () => {
   test('keeps the order of argument keys', () => {
     const [piece] = feed(['<tool_call>{"name":"f","arguments":{"z":1,"a":2,"m":3}}</tool_call>']);
     expect(piece?.kind === 'call' && Object.keys(piece.call.arguments)).toEqual(['z', 'a', 'm']);
+  });
+});
+
+describe('what is not to be seen in an answer without tools', () => {
+  const seen = (format: ToolFormat, pieces: readonly string[], marks: readonly string[]): string => {
+    const isHidden = (mark: string): boolean => marks.includes(mark);
+    const parser = new ToolCallParser({ format, tools: [], newId: () => 'id', isHidden });
+    return [...pieces.flatMap((piece) => parser.push(piece)), ...parser.flush()]
+      .map((piece) => (piece.kind === 'text' ? piece.text : '[call]'))
+      .join('');
+  };
+  const k3 = ['<|open|>', '<|close|>', '<|sep|>'];
+
+  test.each<[string, ToolFormat, readonly string[], string, string]>([
+    ['to whom Functionary speaks', functionary, [], 'all\nYes, all\nof it.', 'Yes, all\nof it.'],
+    ['but not what only begins so', functionary, [], 'alligators', 'alligators'],
+    ['nor what is cut there', functionary, [], 'al', 'al'],
+    ['nor what comes later', functionary, [], 'all\nall\n', 'all\n'],
+    ['tags of Kimi K3', kimiK3, k3, '<|open|>response<|sep|>Yes.<|close|>response<|sep|><|close|>message<|sep|>', 'Yes.'], // prettier-ignore
+    ['a mark of its own in Kimi K3', kimiK3, k3, 'a<|open|>resp<|sep|>b<|close|>', 'arespb'],
+    ['where another message begins', solar, ['<|end|>', '<|begin|>', '<|content|>'], 'a<|end|><|begin|>assistant<|content|>b<|begin|>assistant', 'ab'], // prettier-ignore
+  ])('%s', (_what, format, marks, answer, wanted) => {
+    for (let size = 1; size <= answer.length; size += 1) {
+      const pieces = Array.from({ length: Math.ceil(answer.length / size) }, (_, i) =>
+        answer.slice(i * size, (i + 1) * size),
+      );
+      expect(seen(format, pieces, marks)).toBe(wanted);
+    }
   });
 });

@@ -45,27 +45,29 @@ export class ToolCallParser {
   push(piece: string): ToolPiece[] {
     this.#held += piece;
     const out: ToolPiece[] = [];
-    while (this.#call === undefined ? this.#takeText(out) : this.#takeCall(out, false));
+    while (this.#call === undefined ? this.#takeText(out, false) : this.#takeCall(out, false));
     return out;
   }
 
   /** What is left when the stream ends; a call whose closing mark is missing still counts if it is complete. */
   flush(): ToolPiece[] {
     const out: ToolPiece[] = [];
-    while (this.#call === undefined ? this.#takeText(out) : this.#takeCall(out, true));
+    while (this.#call === undefined ? this.#takeText(out, true) : this.#takeCall(out, true));
     if (this.#held !== '' && !(this.#afterCall && this.#held.trim() === '')) out.push(text(this.#held));
     this.#held = '';
     return out;
   }
 
-  #takeText(out: ToolPiece[]): boolean {
-    const bare = this.#bareOpening();
+  #takeText(out: ToolPiece[], isWhole: boolean): boolean {
+    const bare = this.#bareStart();
     if (bare === 'maybe') return false;
     const found = bare ?? this.#nextMark();
-    if (found === undefined) {
-      const partial = this.#marks
-        .filter((mark) => this.#matters(mark))
-        .reduce((most, mark) => Math.max(most, overlap(this.#held, mark)), 0);
+    const partial = this.#marks
+      .filter((mark) => this.#matters(mark))
+      .reduce((most, mark) => Math.max(most, overlap(this.#held, mark)), 0);
+    // What may become a longer mark is not taken for a shorter one that it begins with.
+    const mayGrow = !isWhole && found !== undefined && found.at >= this.#held.length - partial;
+    if (found === undefined || mayGrow) {
       const ready = this.#held.slice(0, this.#held.length - partial).trimEnd();
       this.#say(out, ready);
       this.#held = this.#held.slice(ready.length);
@@ -78,7 +80,8 @@ export class ToolCallParser {
       this.#held = this.#held.slice(before.length);
       this.#call = { at: at - before.length, memory: new ReadingMemory() };
     } else {
-      this.#say(out, this.#held.slice(0, at));
+      if (bare === undefined) this.#say(out, this.#held.slice(0, at));
+      else this.#mayBeBare = false;
       this.#held = this.#held.slice(at + mark.length);
     }
     return true;
@@ -94,21 +97,25 @@ export class ToolCallParser {
     return this.#openings.includes(mark) || format.noise?.includes(mark) === true || isHidden(mark);
   }
 
-  /** A call that begins where nothing has been said. */
-  #bareOpening(): { readonly at: number; readonly mark: string } | 'maybe' | undefined {
+  /** A call, or what is not to be seen, that begins where nothing has been said. */
+  #bareStart(): { readonly at: number; readonly mark: string } | 'maybe' | undefined {
     const { format, tools } = this.#options;
-    if (format.bareOpenings === undefined || !this.#mayBeBare || tools.length === 0) return undefined;
+    const { bareOpenings = [], bareNoise = [] } = format;
+    const starts = tools.length === 0 ? bareNoise : bareOpenings;
+    if (starts.length === 0 || !this.#mayBeBare) return undefined;
     const said = this.#held.trimStart();
-    if (said === '') return 'maybe';
-    const mark = format.bareOpenings.find((opening) => said.startsWith(opening));
-    return mark === undefined ? undefined : { at: this.#held.length - said.length, mark };
+    const mark = starts.find((start) => said.startsWith(start));
+    if (mark !== undefined) return { at: this.#held.length - said.length, mark };
+    return starts.some((start) => start.startsWith(said)) ? 'maybe' : undefined;
   }
 
   #nextMark(): { readonly at: number; readonly mark: string } | undefined {
     let first: { readonly at: number; readonly mark: string } | undefined;
     for (const mark of this.#marks) {
       const at = this.#matters(mark) ? this.#held.indexOf(mark) : -1;
-      if (at >= 0 && (first === undefined || at < first.at)) first = { at, mark };
+      const isFirst =
+        first === undefined || at < first.at || (at === first.at && mark.length > first.mark.length);
+      if (at >= 0 && isFirst) first = { at, mark };
     }
     return first;
   }

@@ -1,6 +1,7 @@
 import {
   dsmlCallsSyntax,
   dsmlSyntax,
+  gcmlSyntax,
   minimaxSyntax,
   type ToolCallSyntax,
 } from '../grammar/tool-call-syntax.ts';
@@ -47,7 +48,7 @@ const invoke = (
   };
 };
 
-/** DeepSeek says of each value whether it is a text. */
+/** DeepSeek and GigaChat say of each value whether it is a text. */
 const valueOf = (kind: string, text: string): unknown => {
   if (kind === 'string="true"') return text;
   return kind === 'string="false"' ? parseJson(text.trim()) : undefined;
@@ -78,4 +79,13 @@ export const dsmlCalls = invoke(
   '｜DSML｜',
   (template) => template.includes('｜DSML｜'),
   dsmlCallsSyntax,
+);
+
+/** GigaChat 3.5. */
+export const gcml = invoke(
+  'gcml',
+  '｜GCML｜tool_calls',
+  '｜GCML｜',
+  (template) => template.includes('｜GCML｜'),
+  gcmlSyntax,
 );

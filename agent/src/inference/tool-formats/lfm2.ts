@@ -1,8 +1,7 @@
 import { lfm2Syntax } from '../grammar/tool-call-syntax.ts';
 import { jsonCalls } from './json-calls.ts';
-import { pythonValue } from './python-value.ts';
-import type { TextCursor } from './text-cursor.ts';
-import { callOf, type ToolFormat, type WrittenCall } from './tool-format.ts';
+import { pythonCalls } from './python-calls.ts';
+import type { ToolFormat } from './tool-format.ts';
 
 const begin = '<|tool_call_start|>';
 const end = '<|tool_call_end|>';
@@ -24,31 +23,4 @@ export const lfm2: ToolFormat = {
     return calls;
   },
   syntax: lfm2Syntax,
-};
-
-const pythonCalls = (cursor: TextCursor): readonly WrittenCall[] => {
-  cursor.take('[');
-  const calls: WrittenCall[] = [];
-  do {
-    cursor.space();
-    const name = cursor.word(/[\w.-]/);
-    cursor.take('(');
-    calls.push(...callOf(cursor, name, keywords(cursor)));
-  } while (cursor.takeNextIf(','));
-  cursor.take(']');
-  return calls;
-};
-
-/** `key=value, …)` */
-const keywords = (cursor: TextCursor): Record<string, unknown> => {
-  const found: [string, unknown][] = [];
-  while (cursor.state === 'ok' && !cursor.takeNextIf(')')) {
-    const key = cursor.word(/[\w-]/);
-    cursor.space();
-    cursor.take('=');
-    found.push([key, pythonValue(cursor)]);
-    if (cursor.takeNextIf(')')) break;
-    cursor.take(',');
-  }
-  return Object.fromEntries(found);
 };

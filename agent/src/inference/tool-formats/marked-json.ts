@@ -1,6 +1,6 @@
-import { listSyntax, type ToolCallSyntax } from '../grammar/tool-call-syntax.ts';
+import { jsonLinesSyntax, listSyntax, type ToolCallSyntax } from '../grammar/tool-call-syntax.ts';
 import { jsonCalls } from './json-calls.ts';
-import type { ToolFormat } from './tool-format.ts';
+import type { ToolFormat, WrittenCall } from './tool-format.ts';
 
 /** One JSON object or a list of them, as Hermes has it, behind a mark of the family's own. */
 const markedJson = (
@@ -44,9 +44,27 @@ export const nemotron = markedJson(
 );
 
 /** `<tool_calls>[{…}]</tool_calls>` of Apriel. */
-export const apriel = markedJson(
-  'apriel',
-  '<tool_calls>',
-  ['</tool_calls>'],
-  listSyntax('<tool_calls>', '</tool_calls>'),
-);
+export const apriel: ToolFormat = {
+  ...markedJson('apriel', '<tool_calls>', ['</tool_calls>'], listSyntax('<tool_calls>', '</tool_calls>')),
+  noise: ['[END FINAL RESPONSE]'],
+};
+
+/** `<tool_calls>{…}</tool_calls>` of MiniMax M1, with a call in each line. */
+export const minimaxM1: ToolFormat = {
+  name: 'minimax-m1',
+  matches: (template) => apriel.matches(template) && template.includes('<beginning_of_sentence>'),
+  openings: ['<tool_calls>'],
+  marks: ['</tool_calls>'],
+  read: (cursor) => {
+    cursor.take('<tool_calls>');
+    const calls: WrittenCall[] = [];
+    do {
+      cursor.space();
+      calls.push(...jsonCalls(cursor, cursor.json()));
+      cursor.space();
+    } while (cursor.isNext('{'));
+    cursor.takeOrEnd('</tool_calls>');
+    return calls;
+  },
+  syntax: jsonLinesSyntax,
+};

@@ -46,6 +46,11 @@ export class TextCursor {
     return this.#at;
   }
 
+  /** Whether the text is whole and nothing of it is left. */
+  get isAtEnd(): boolean {
+    return this.#isWhole && this.#at >= this.#text.length;
+  }
+
   /** What comes next must be this. */
   take(mark: string): void {
     if (this.#takes(mark) || this.#state !== 'ok') return;

@@ -1,4 +1,5 @@
 import type { ToolDefinition } from '@ollamamax/api';
+import type { ToolCallSyntax } from '../grammar/tool-call-syntax.ts';
 import { ToolCallParser, type ToolPiece } from '../runner/tool-call-parser.ts';
 import type { ToolFormat } from './tool-format.ts';
 
@@ -20,6 +21,9 @@ export const tools: readonly ToolDefinition[] = [
   },
   { name: 'now' },
 ];
+
+/** What an answer is about, the answer, and what the parser makes of it. */
+export type Transcript = readonly [what: string, written: string, wanted: readonly ToolPiece[]];
 
 /** What the parser makes of these pieces; texts that follow each other are one. */
 export const readPieces = (
@@ -44,3 +48,28 @@ export const call = (name: string, args: Record<string, unknown>): ToolPiece => 
 });
 
 export const text = (value: string): ToolPiece => ({ kind: 'text', text: value });
+
+/** A call as a grammar has it written; the values are JSON, or texts where the syntax has those without quotes. */
+export const writtenCall = (syntax: ToolCallSyntax, tool: string, args: Record<string, unknown>): string => {
+  const { call: written, quotedName, tagged, keywords } = syntax;
+  const values = Object.entries(args).map(([key, value]) => {
+    if (tagged !== undefined) return writtenTag(syntax, tagged, key, value);
+    const isText = typeof value === 'string' && syntax.quote !== undefined;
+    return `${key}${keywords?.[0]}${isText ? syntax.quote + value + syntax.quote : JSON.stringify(value)}`;
+  });
+  const plain = keywords === undefined ? JSON.stringify(args) : values.join(keywords[1]);
+  const inside = tagged === undefined ? plain : values.join('');
+  return `${written[0]}${quotedName ? JSON.stringify(tool) : tool}${written[1]}${inside}${written[2]}`;
+};
+
+const writtenTag = (
+  { kinds, nameEnd }: ToolCallSyntax,
+  [beforeName, beforeValue, behind]: readonly [string, string, string],
+  key: string,
+  value: unknown,
+): string => {
+  const isText = typeof value === 'string';
+  const kind = kinds === undefined ? '' : (isText ? kinds.text : kinds.others[0]!) + kinds.behind;
+  const end = nameEnd === undefined ? '' : key + nameEnd;
+  return `${beforeName}${key}${beforeValue}${kind}${isText ? value : JSON.stringify(value)}${behind}${end}`;
+};

@@ -17,6 +17,8 @@ export interface ToolFormat {
   readonly marks: readonly string[];
   /** Says nothing to anybody; left out of every answer, with tools or without. */
   readonly noise?: readonly string[];
+  /** As this, at the beginning of an answer without tools only; with tools `read` takes it. */
+  readonly bareNoise?: readonly string[];
   /** Reads from an opening on; what it gives counts when the cursor's state is `ok` then. */
   readonly read: (cursor: TextCursor, tools: readonly ToolDefinition[]) => readonly WrittenCall[];
   /** How a grammar has calls written; what it writes `read` can read. */
