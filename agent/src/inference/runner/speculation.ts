@@ -47,11 +47,7 @@ export class Speculation {
    * @param draft guesses where nothing was said before that goes on alike
    * @param onFailure told of why the draft model guesses no more
    */
-  constructor(
-    contextSize: number,
-    draft?: Draft,
-    onFailure: (error: unknown) => void = () => undefined,
-  ) {
+  constructor(contextSize: number, draft?: Draft, onFailure: (error: unknown) => void = () => undefined) {
     this.#contextSize = contextSize;
     this.#draft = draft;
     this.#onFailure = onFailure;
