@@ -77,6 +77,8 @@ export const storage: readonly Mutant[] = [
     find: 'if (position >= Math.max(end, remains)) {',
     replace: 'if (position >= end) {',
     why: 'what a crash left behind the end is taken for damage, or for records, later',
+    survives:
+      'takes a crash that leaves something behind the end, and a second one at a certain place of it; seed 2,430 finds it, and `agent/src/raft/storage/wal-crash.test.ts` "leaves a log that can be written on" always',
   },
   {
     name: 'tail-not-written-again',
