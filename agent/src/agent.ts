@@ -220,6 +220,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
   const reads = {
     ...view,
     show: (name: string, verbose: boolean, signal: AbortSignal) => dispatcher.show(name, verbose, signal),
+    chunks: (name: string, signal: AbortSignal) => dispatcher.chunks(name, signal),
   };
   const app = createApp({
     handlers: agentHandlers({
@@ -264,7 +265,7 @@ export const createAgent = async (options: AgentOptions): Promise<Agent> => {
           catalog,
           consensus: membership,
           runLocal: (request, signal) => local.run(request, signal),
-          show: (name, verbose) => models.show(name, verbose),
+          models,
           ownModels: service,
           log: logger.child({ component: 'internal-api' }),
           // A request grows a little on the wire: it is checked against the API's own limit first.

@@ -21,6 +21,7 @@ export const internalPaths = {
   desiredState: '/internal/v1/desired-state',
   inference: '/internal/v1/inference',
   show: '/internal/v1/models/:name/show',
+  chunks: '/internal/v1/models/:name/chunks',
   ownModels: '/internal/v1/own-models',
   blob: '/internal/v1/blob',
   bootstrap: '/internal/v1/consensus/bootstrap',

@@ -1,5 +1,12 @@
 import { errorCatalogue, errorsOf, type Dialect, type Route } from '@ollamamax/api';
-import { fieldsOf, isGroup, toJsonSchema, typeText, type Field } from '@ollamamax/api/openapi';
+import {
+  fieldsOf,
+  isGroup,
+  toJsonSchema,
+  typeText,
+  type Field,
+  type JsonSchema,
+} from '@ollamamax/api/openapi';
 import { escapeHtml, proseHtml } from './html.ts';
 
 /** Where the examples go until the page puts the address in that it came from. */
@@ -52,8 +59,8 @@ const fieldHtml = ({ path, schema, required }: Field): string => {
   ].join('');
 };
 
-const fieldListHtml = (schema: NonNullable<Route['body']>): string =>
-  `<ul class="fields">${fieldsOf(toJsonSchema(schema))
+const fieldListHtml = (schema: JsonSchema): string =>
+  `<ul class="fields">${fieldsOf(schema)
     .filter((field) => !isGroup(field.schema))
     .map(fieldHtml)
     .join('')}</ul>`;
@@ -64,6 +71,9 @@ const part = (title: string, content: string): string =>
 const parameterHtml = ([name, schema]: [string, NonNullable<Route['body']>]): string =>
   fieldHtml({ path: name, schema: toJsonSchema(schema), required: true });
 
+const queryHtml = ([name, schema]: [string, NonNullable<Route['body']>]): string =>
+  fieldHtml({ path: name, schema: toJsonSchema(schema), required: false });
+
 const requestHtml = (route: Route): string[] => [
   ...(route.parameters === undefined
     ? []
@@ -73,7 +83,15 @@ const requestHtml = (route: Route): string[] => [
           `<ul class="fields">${Object.entries(route.parameters).map(parameterHtml).join('')}</ul>`,
         ),
       ]),
-  ...(route.body === undefined ? [] : [part('Request body', fieldListHtml(route.body))]),
+  ...(route.query === undefined
+    ? []
+    : [
+        part(
+          'Parameters behind the path',
+          `<ul class="fields">${Object.entries(route.query).map(queryHtml).join('')}</ul>`,
+        ),
+      ]),
+  ...(route.body === undefined ? [] : [part('Request body', fieldListHtml(toJsonSchema(route.body)))]),
   ...(route.upload === true ? [part('Request body', '<p>The bytes of the file.</p>')] : []),
 ];
 
@@ -84,13 +102,16 @@ const streamWords: Readonly<Record<NonNullable<Route['streams']>, string>> = {
 
 const answerHtml = ({ response, streams, streamItem, contentType }: Route): string[] => {
   if (response === undefined) return [];
-  const whole =
-    'properties' in response ? fieldListHtml(response) : `<p>${contentType ?? 'application/json'}</p>`;
+  const schema = toJsonSchema(response);
+  const forms = schema.anyOf ?? [schema];
+  const whole = forms.every(({ properties }) => properties !== undefined)
+    ? forms.map(fieldListHtml).join('<p>or</p>')
+    : `<p>${contentType ?? 'application/json'}</p>`;
   return [
     part('Answer', whole),
     ...(streams === undefined || streamItem === undefined
       ? []
-      : [part(streamWords[streams], fieldListHtml(streamItem))]),
+      : [part(streamWords[streams], fieldListHtml(toJsonSchema(streamItem)))]),
   ];
 };
 

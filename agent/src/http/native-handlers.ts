@@ -1,8 +1,17 @@
-import { ApiError, canonicalModelName, ollamaApiVersion, version, type LoginBody } from '@ollamamax/api';
+import {
+  ApiError,
+  canonicalModelName,
+  ollamaApiVersion,
+  version,
+  type LoginBody,
+  type ModelChunks,
+  type ModelStorage,
+} from '@ollamamax/api';
 import type { Health } from '../observability/health.ts';
 import type { TicketGrant } from '../ws/ticket-store.ts';
 import type { ClusterReads } from './cluster-reads.ts';
 import type { Handlers } from './handlers.ts';
+import { clientGone } from './stream-writer.ts';
 import type { SessionUser } from './request-context.ts';
 
 /** Log-in and tickets; undefined parts mean that authentication is off. */
@@ -27,6 +36,32 @@ export interface NativeOptions {
 
 type NativeRoute =
   'health' | 'version' | 'nodes' | 'node' | 'models' | 'model' | 'login' | 'session' | 'ticket';
+
+/** @throws ApiError invalid_request for anything but true and false */
+const wantsChunks = (value: unknown): boolean => {
+  if (value === undefined || value === 'false') return false;
+  if (value === 'true') return true;
+  throw new ApiError('invalid_request', 'chunks must be true or false.', { param: 'chunks' });
+};
+
+/** In the model storage format of the specification. */
+const storageOf = ({ name, digest, sizeBytes, details, chunker, chunks }: ModelChunks): ModelStorage => ({
+  model_id: name,
+  format: 'gguf',
+  size: sizeBytes,
+  checksum: `sha256:${digest}`,
+  chunker,
+  chunks: chunks.map(({ length, sha256 }, index) => ({
+    id: `chunk_${String(index + 1).padStart(3, '0')}`,
+    size: length,
+    checksum: `sha256:${sha256}`,
+  })),
+  metadata: {
+    family: details.family,
+    parameter_size: details.parameterSize,
+    quantization: details.quantization,
+  },
+});
 
 /** OllamaMax's own REST API. */
 export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> => {
@@ -53,8 +88,12 @@ export const nativeHandlers = (options: NativeOptions): Handlers<NativeRoute> =>
     models: ({ response }) => {
       response.json({ models: reads.models() });
     },
-    model: ({ request, response }) => {
+    model: async ({ request, response }) => {
       const name = canonicalModelName(String(request.params.name));
+      if (wantsChunks(request.query.chunks)) {
+        response.json(storageOf(await reads.chunks(name, clientGone(response).signal)));
+        return;
+      }
       const found = reads.models().find((model) => model.name === name);
       if (found === undefined) throw new ApiError('model_not_found', `The cluster has no model "${name}".`);
       response.json(found);

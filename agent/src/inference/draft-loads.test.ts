@@ -12,7 +12,7 @@ const program = `
   process.on('message', ({ type, spec }) => {
     if (type === 'stop') process.exit();
     if (type !== 'load') return;
-    process.send({ type: 'load_failed', code: 'model_load_failed', message: 'draft: ' + spec.draft });
+    process.send({ type: 'load_failed', code: 'model_load_failed', message: 'draft: ' + spec.draft?.path });
   });
 `;
 

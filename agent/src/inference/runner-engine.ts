@@ -108,14 +108,18 @@ export const createRunnerEngine = (options: RunnerEngineOptions): InferenceEngin
     return draft !== undefined && isAsked ? { ...model, draft } : model;
   };
 
+  const threadsFor = (sizeBytes: number): number => (sizeBytes < singleThreadBytes ? 1 : options.threads);
+
   const specFor = (model: EngineModel, contextSize: number): LoadSpec => ({
     path: model.path,
     adapters: (model.adapters ?? []).map(({ path, scale }) => ({ path, scale })),
     contextSize,
     parallel: model.parallel,
     speculation: model.speculation,
-    ...(model.draft === undefined ? {} : { draft: model.draft.path }),
-    threads: model.sizeBytes < singleThreadBytes ? 1 : options.threads,
+    ...(model.draft === undefined
+      ? {}
+      : { draft: { path: model.draft.path, threads: threadsFor(model.draft.sizeBytes) } }),
+    threads: threadsFor(model.sizeBytes),
     batchThreads: options.threads,
     gpu: options.gpu,
     vision:

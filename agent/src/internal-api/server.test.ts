@@ -11,6 +11,7 @@ import {
   eventually,
   memoryCatalog,
   newAuthority,
+  newChunks,
   newDesiredState,
   newRequest,
   text,
@@ -167,9 +168,12 @@ describe('its routes', () => {
   test('show passes name and verbosity on', async () => {
     const asked: unknown[] = [];
     const { port } = await started.server(own, 'self', {
-      show: (name, verbose) => {
-        asked.push([name, verbose]);
-        return Promise.reject(new ApiError('model_not_found', 'no such model'));
+      models: {
+        show: (name, verbose) => {
+          asked.push([name, verbose]);
+          return Promise.reject(new ApiError('model_not_found', 'no such model'));
+        },
+        chunks: async (name) => newChunks(name),
       },
     });
     const path = `/internal/v1/models/${encodeURIComponent('hub/ns/m:tag')}/show?verbose=true`;
@@ -179,6 +183,13 @@ describe('its routes', () => {
       'model_not_found',
       [['hub/ns/m:tag', true]],
     ]);
+  });
+
+  test('chunks are those of the model in the path', async () => {
+    const { port } = await started.server(own, 'self');
+    const path = `/internal/v1/models/${encodeURIComponent('hub/ns/m:tag')}/chunks`;
+    const answer = await ask(port, 'GET', path);
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, newChunks('hub/ns/m:tag')]);
   });
 
   test('an unexpected error says nothing of its inside', async () => {

@@ -19,10 +19,11 @@ import {
   isApiError,
   toWireError,
 } from '@ollamamax/api';
-import type { AgentStatus, InferenceEvent, ManageEvent, ModelShow, Validator } from '@ollamamax/api';
+import type { AgentStatus, InferenceEvent, ManageEvent, Validator } from '@ollamamax/api';
 import { peerIdentity, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import type { Catalog, Consensus } from '../catalog/catalog.ts';
+import type { ModelStore } from '../models/model-store.ts';
 import { writeEventStream } from './event-stream.ts';
 import { readIdentity } from './identity.ts';
 import type { InternalIdentity } from './identity.ts';
@@ -71,7 +72,7 @@ export interface InternalServerOptions {
   readonly consensus: Consensus;
   /** Runs a request on this agent's own runners, never on another agent: at most one hop. */
   readonly runLocal: (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
-  readonly show: (name: string, verbose: boolean) => Promise<ModelShow>;
+  readonly models: Pick<ModelStore, 'chunks' | 'show'>;
   /** Models that people manage: work on those whose files are here, and their files. */
   readonly ownModels: {
     manage(request: ManageRequest, signal: AbortSignal): AsyncIterable<ManageEvent>;
@@ -98,7 +99,11 @@ interface Exchange {
   readonly name: string;
 }
 
-const [showPrefix = '', showSuffix = ''] = internalPaths.show.split(':name');
+/** Paths with the name of a model in them. */
+const namedPaths = [internalPaths.show, internalPaths.chunks].map((route) => {
+  const [prefix = '', suffix = ''] = route.split(':name');
+  return { route, prefix, suffix };
+});
 const validateDesiredState = compileValidator(DesiredState);
 const validateBootstrap = compileValidator(BootstrapRequest);
 const validateAdmission = compileValidator(AdmissionRequest);
@@ -239,8 +244,11 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
     [internalPaths.blob]: { GET: blob },
     [internalPaths.show]: {
       GET: async ({ response, name, query }) => {
-        sendJson(response, 200, await options.show(name, query.get('verbose') === 'true'));
+        sendJson(response, 200, await options.models.show(name, query.get('verbose') === 'true'));
       },
+    },
+    [internalPaths.chunks]: {
+      GET: async ({ response, name }) => sendJson(response, 200, await options.models.chunks(name)),
     },
   };
 
@@ -255,15 +263,12 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
     }
     if (stopping) response.setHeader('connection', 'close');
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
-    const isShow =
-      path.startsWith(showPrefix) &&
-      path.endsWith(showSuffix) &&
-      path.length > showPrefix.length + showSuffix.length;
-    const methods = isShow
-      ? routes[internalPaths.show]
-      : Object.hasOwn(routes, path)
-        ? routes[path]
-        : undefined;
+    const named = namedPaths.find(
+      ({ prefix, suffix }) =>
+        path.startsWith(prefix) && path.endsWith(suffix) && path.length > prefix.length + suffix.length,
+    );
+    const route = named?.route ?? path;
+    const methods = Object.hasOwn(routes, route) ? routes[route] : undefined;
     if (methods === undefined)
       throw new ApiError('route_not_found', `There is nothing at ${path.slice(0, 200)}.`);
     const method = request.method ?? '';
@@ -272,7 +277,7 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
       response.setHeader('allow', Object.keys(methods).join(', '));
       throw new ApiError('method_not_allowed');
     }
-    const name = isShow ? decodeName(path.slice(showPrefix.length, -showSuffix.length)) : '';
+    const name = named === undefined ? '' : decodeName(path.slice(named.prefix.length, -named.suffix.length));
     await handler({ request, response, identity, query: new URLSearchParams(query), name });
   };
 

@@ -51,6 +51,9 @@ describe('a model from a file', () => {
     expect(show.tensors).toHaveLength(38);
     const verbose = await store.show('tiny:latest', true);
     expect(verbose.modelInfo['tokenizer.ggml.tokens']).toHaveLength(2048);
+    const { chunks, ...file } = await store.chunks('tiny:latest');
+    expect(file).toMatchObject({ name: 'tiny:latest', digest: tinyDigest, chunker: 'gguf-1' });
+    expect(chunks.reduce((sum, { length }) => sum + length, 0)).toBe(tinyBytes);
   });
 
   test('that is replaced or removed is verified anew or reported', async () => {
@@ -196,6 +199,7 @@ describe('settings', () => {
     const { store } = await harness.open([]);
     expect(store.get('tiny:latest')).toBeUndefined();
     await expect(store.show('tiny:latest', false)).rejects.toMatchObject({ code: 'model_not_found' });
+    await expect(store.chunks('tiny:latest')).rejects.toMatchObject({ code: 'model_not_found' });
   });
 });
 

@@ -8,11 +8,13 @@ import {
   type ClusterSettings,
   type ModelShow,
   type ModelSpec,
+  type ModelChunks,
   type ModelStatus,
 } from '@ollamamax/api';
 import type { Component, Logger } from '@ollamamax/common';
 import type { EngineAdapter, EngineDraft, EngineModel, EngineProjector } from '../inference/engine.ts';
 import { BlobDirectory, type Standing } from './blob-directory.ts';
+import { ChunkIndexes } from './chunks/chunk-indexes.ts';
 import { desiredFiles } from './desired-files.ts';
 import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
 import { Limiter } from './limiter.ts';
@@ -102,6 +104,7 @@ class LocalModelStore implements ModelStore, Component {
   readonly #limits: LocalModelStoreLimits;
   readonly #logger: Logger;
   readonly #cache: DigestCache;
+  readonly #indexes: ChunkIndexes;
   readonly #blobs: BlobDirectory;
   readonly #work: Limiter;
   readonly #keyed = new Map<string, Limiter>();
@@ -119,6 +122,7 @@ class LocalModelStore implements ModelStore, Component {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#logger = options.logger.child({ component: this.name });
     this.#cache = new DigestCache(options.dataDir, this.#logger);
+    this.#indexes = new ChunkIndexes(options.dataDir, this.#logger);
     this.#blobs = new BlobDirectory(join(options.modelDir, 'blobs'), this.#logger);
     this.#work = new Limiter(this.#limits.concurrency);
   }
@@ -179,17 +183,7 @@ class LocalModelStore implements ModelStore, Component {
   }
 
   async show(name: string, verbose: boolean): Promise<ModelShow> {
-    const model = this.#models.get(name);
-    if (model === undefined) throw new ApiError('model_not_found', `model '${name}' not found`);
-    model.checkSoon();
-    const ready = model.ready;
-    if (ready === undefined) {
-      const { state, error } = model.status();
-      throw new ApiError(
-        'model_not_ready',
-        `The model ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`,
-      );
-    }
+    const { model, ready } = this.#readyModel(name);
     const facts = await readModelFacts(ready.path, { verbose }).catch((error: unknown) => {
       throw isApiError(error) ? this.#changed(name) : error;
     });
@@ -217,6 +211,24 @@ class LocalModelStore implements ModelStore, Component {
     return this.#options.describe?.(shown) ?? shown;
   }
 
+  async chunks(name: string): Promise<ModelChunks> {
+    const { ready } = this.#readyModel(name);
+    const { signal } = this.#stopped;
+    const { chunker, size, chunks } = await this.#heavy(ready.path, signal, () =>
+      this.#indexes.of(ready, signal),
+    ).catch((error: unknown) => {
+      throw isApiError(error) || this.#stopped.signal.aborted ? error : this.#changed(name);
+    });
+    return {
+      name,
+      digest: ready.digest,
+      sizeBytes: size,
+      details: ready.details,
+      chunker,
+      chunks: chunks.map(({ length, sha256 }) => ({ length, sha256 })),
+    };
+  }
+
   async noteVerified(path: string, digest: string): Promise<void> {
     await this.#cache.set(path, await fingerprintOf(path), digest);
   }
@@ -224,6 +236,20 @@ class LocalModelStore implements ModelStore, Component {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws ApiError model_not_found, model_not_ready */
+  #readyModel(name: string): { readonly model: PlacedModel; readonly ready: ReadyFile } {
+    const model = this.#models.get(name);
+    if (model === undefined) throw new ApiError('model_not_found', `model '${name}' not found`);
+    model.checkSoon();
+    const ready = model.ready;
+    if (ready !== undefined) return { model, ready };
+    const { state, error } = model.status();
+    throw new ApiError(
+      'model_not_ready',
+      `The model ${name} is ${state}${error === undefined ? '' : `: ${error.message}`}`,
+    );
   }
 
   #changed(name: string): ApiError {

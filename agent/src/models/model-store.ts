@@ -1,4 +1,4 @@
-import type { ModelShow, ModelStatus } from '@ollamamax/api';
+import type { ModelChunks, ModelShow, ModelStatus } from '@ollamamax/api';
 import type { EngineModel } from '../inference/engine.ts';
 
 /** Model files of this agent: brings about what the catalogue places here, verified before first use. */
@@ -9,6 +9,11 @@ export interface ModelStore {
   get(name: string): EngineModel | undefined;
   /** Facts for /api/show; `verbose` fills long arrays. @throws ApiError model_not_found, model_not_ready */
   show(name: string, verbose: boolean): Promise<ModelShow>;
+  /**
+   * The chunks of a model's file, which is read for that the first time.
+   * @throws ApiError model_not_found, model_not_ready
+   */
+  chunks(name: string): Promise<ModelChunks>;
   /** Takes another's word that a file has this SHA-256 (hex), which it has just computed. */
   noteVerified(path: string, digest: string): Promise<void>;
   /** Called on every change of list(). Returns the unsubscribe function. */

@@ -13,6 +13,7 @@ export const noPeers: Peers & AskPeers = {
     throw nobody(peerId);
   },
   show: (peerId) => Promise.reject(nobody(peerId)),
+  chunks: (peerId) => Promise.reject(nobody(peerId)),
   admit: (peerId) => Promise.reject(nobody(peerId)),
   leave: (peerId) => Promise.reject(nobody(peerId)),
   ask: (peerId) => Promise.reject(nobody(peerId)),

@@ -5,6 +5,7 @@ import type {
   AgentStatus,
   InferenceEvent,
   InferenceRequest,
+  ModelChunks,
   ModelShow,
 } from '@ollamamax/api';
 
@@ -32,6 +33,8 @@ export interface Peers {
    */
   run(peerId: string, request: InferenceRequest, signal: AbortSignal): AsyncIterable<InferenceEvent>;
   show(peerId: string, name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
+  /** Which chunks a model's file has that a peer holds. @throws ApiError the peer's own, agent_unreachable */
+  chunks(peerId: string, name: string, signal: AbortSignal): Promise<ModelChunks>;
   /** Asks a peer to take this agent into its group, or whether it still is in. @throws ApiError the peer's own, agent_unreachable */
   admit(peerId: string, request: AdmissionRequest, signal: AbortSignal): Promise<Admission>;
   /** Has a peer leave its group. @throws ApiError the peer's own, agent_unreachable */

@@ -6,6 +6,8 @@ export interface PollingLimits {
   readonly admissionBytes: number;
   readonly showMs: number;
   readonly showBytes: number;
+  /** A large file is read for it the first time. */
+  readonly chunksMs: number;
   /** Longest pause between two polls of an offline peer, and between two failed look-ups. */
   readonly maxBackoffMs: number;
   /** A peer is offline after so many missed polls. */
@@ -32,6 +34,7 @@ export const defaultPollingLimits: PollingLimits = {
   admissionBytes: 1024 * 1024,
   showMs: 15_000,
   showBytes: 64 * 1024 * 1024,
+  chunksMs: 600_000,
   maxBackoffMs: 5000,
   missedPolls: 3,
   discoveryMs: 5000,

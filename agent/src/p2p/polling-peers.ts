@@ -8,7 +8,7 @@ import {
   describeProblems,
   internalPaths,
 } from '@ollamamax/api';
-import type { AdmissionRequest, ModelShow, Validator } from '@ollamamax/api';
+import type { AdmissionRequest, ModelChunks, ModelShow, Validator } from '@ollamamax/api';
 import { backoffDelay, secureContextOptions, sleep } from '@ollamamax/common';
 import type { Component, Logger, TlsMaterial } from '@ollamamax/common';
 import { parsePeerAddress, type Discovery, type PeerAddress } from './discovery.ts';
@@ -300,6 +300,12 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
   const bounded = (signal: AbortSignal, ms: number): AbortSignal =>
     AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 
+  const get = async (peerId: string, path: string, signal: AbortSignal): Promise<unknown> => {
+    const call = { method: 'GET', path, signal, expectedId: peerId } as const;
+    return (await entryOf(peerId).link.json(call, limits.showBytes)).value;
+  };
+  const namedPath = (path: string, name: string): string => path.replace(':name', encodeURIComponent(name));
+
   return {
     name: 'peers',
     // What is placed where follows from the members: they are known, if they can be, before anything is placed.
@@ -333,15 +339,12 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     run: (peerId, request, signal) =>
       streamInference({ peerId, peer: () => entryOf(peerId), request, signal, limits }),
     show: async (peerId, name, verbose, signal) => {
-      const path = `${internalPaths.show.replace(':name', encodeURIComponent(name))}?verbose=${verbose}`;
-      const call = {
-        method: 'GET',
-        path,
-        signal: bounded(signal, limits.showMs),
-        expectedId: peerId,
-      } as const;
-      const { value } = await entryOf(peerId).link.json(call, limits.showBytes);
-      return value as ModelShow;
+      const path = `${namedPath(internalPaths.show, name)}?verbose=${verbose}`;
+      return (await get(peerId, path, bounded(signal, limits.showMs))) as ModelShow;
+    },
+    chunks: async (peerId, name, signal) => {
+      const path = namedPath(internalPaths.chunks, name);
+      return (await get(peerId, path, bounded(signal, limits.chunksMs))) as ModelChunks;
     },
     ask: async (peerId, { method, path, body }, signal) =>
       entryOf(peerId).link.open({

@@ -8,6 +8,7 @@ import type {
   InferenceEvent,
   InferenceRequest,
   InferenceUsage,
+  ModelChunks,
   ModelShow,
 } from '@ollamamax/api';
 import { createCertificateAuthority, issueCertificate, silentLogger } from '@ollamamax/common';
@@ -151,6 +152,11 @@ export const newShow = (name: string): ModelShow => ({
   tensors: [],
 });
 
+export const newChunks = (name: string): ModelChunks => {
+  const { digest, details } = newShow(name);
+  return { name, digest, sizeBytes: 1, details, chunker: 'fixed-1', chunks: [{ length: 1, sha256: digest }] };
+};
+
 export type RunLocal = InternalServerOptions['runLocal'];
 
 /** Answers two texts and done. */
@@ -205,7 +211,7 @@ export class Started {
       catalog: memoryCatalog(),
       consensus: noConsensus,
       runLocal: helloRun,
-      show: async (name) => newShow(name),
+      models: { show: async (name) => newShow(name), chunks: async (name) => newChunks(name) },
       ownModels: {
         manage: async function* () {
           yield { type: 'done' };

@@ -10,12 +10,13 @@ import {
   memoryCatalog,
   modelName,
   newRequest,
+  newChunks,
   newShow,
   newStatus,
   text,
   untilAborted,
 } from '../p2p/wire.fixture.ts';
-import { createDispatcher } from './dispatcher.ts';
+import { createDispatcher, type Dispatcher } from './dispatcher.ts';
 import { createLocalRunner } from './local-runner.ts';
 
 type Behaviour = (request: InferenceRequest, signal: AbortSignal) => AsyncIterable<InferenceEvent>;
@@ -101,6 +102,10 @@ const newCluster = (setup: {
       asked.push(id);
       return newShow(name);
     },
+    chunks: async (id, name) => {
+      asked.push(id);
+      return newChunks(name);
+    },
     admit: () => Promise.reject(new ApiError('not_a_member')),
     leave: () => Promise.reject(new ApiError('not_a_member')),
     lookAgain: async (id) => void asked.push(`look at ${id}`),
@@ -126,6 +131,7 @@ const newCluster = (setup: {
     ],
     get: (name: string) => (ready && name === modelName ? model : undefined),
     show: async (name: string) => newShow(name),
+    chunks: async (name: string) => newChunks(name),
     onChange: () => () => undefined,
   };
   const local = createLocalRunner({
@@ -345,15 +351,20 @@ describe('unload', () => {
   });
 });
 
-describe('show', () => {
-  test('comes from here when the file is here, else from a holder', async () => {
+describe('what only an agent with the file knows', () => {
+  type Asking = (dispatcher: Dispatcher, name: string) => Promise<{ readonly name: string }>;
+  const askings: readonly [string, Asking][] = [
+    ['show', (dispatcher, name) => dispatcher.show(name, false, never)],
+    ['chunks', (dispatcher, name) => dispatcher.chunks(name, never)],
+  ];
+  test.each(askings)('comes from here when the file is here, else from a holder: %s', async (_what, ask) => {
     const here = newCluster({ peers: { a: answers } });
-    expect((await here.dispatcher.show(modelName, false, never)).name).toBe(modelName);
+    expect((await ask(here.dispatcher, modelName)).name).toBe(modelName);
     expect(here.asked).toEqual([]);
     const elsewhere = newCluster({ selfReady: false, peers: { a: answers } });
-    expect((await elsewhere.dispatcher.show(modelName, false, never)).name).toBe(modelName);
+    expect((await ask(elsewhere.dispatcher, modelName)).name).toBe(modelName);
     expect(elsewhere.asked).toEqual(['a']);
-    expect(await codeOf(elsewhere.dispatcher.show('x:latest', false, never))).toBe('model_not_found');
+    expect(await codeOf(ask(elsewhere.dispatcher, 'x:latest'))).toBe('model_not_found');
   });
 });
 

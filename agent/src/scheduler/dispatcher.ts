@@ -4,6 +4,7 @@ import type {
   ErrorCode,
   InferenceEvent,
   InferenceRequest,
+  ModelChunks,
   ModelShow,
   ModelState,
 } from '@ollamamax/api';
@@ -19,7 +20,7 @@ import type { HolderCandidate } from './pick-holder.ts';
 export interface DispatcherOptions {
   readonly selfId: string;
   readonly engine: InferenceEngine;
-  readonly models: Pick<ModelStore, 'list' | 'show'>;
+  readonly models: Pick<ModelStore, 'chunks' | 'list' | 'show'>;
   readonly peers: Peers;
   readonly catalog: Pick<Catalog, 'state'>;
   readonly local: LocalRunner;
@@ -41,6 +42,8 @@ export interface Dispatcher {
   ): AsyncIterable<InferenceEvent>;
   /** Facts of a model, from here or from another holder. @throws ApiError model_not_found, model_not_ready */
   show(name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow>;
+  /** The chunks of a model's file, from here or from another holder. @throws ApiError model_not_found, model_not_ready */
+  chunks(name: string, signal: AbortSignal): Promise<ModelChunks>;
 }
 
 const maxTries = 3;
@@ -245,10 +248,15 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     throw lastError ?? nobody(request.model, []);
   }
 
-  const show = async (name: string, verbose: boolean, signal: AbortSignal): Promise<ModelShow> => {
+  /** Asks this agent, or one that has the file. */
+  const askHolder = async <T>(
+    name: string,
+    signal: AbortSignal,
+    here: () => Promise<T>,
+    there: (holder: string) => Promise<T>,
+  ): Promise<T> => {
     assertKnown(name);
-    if (models.list().some((model) => model.name === name && model.state === 'ready'))
-      return models.show(name, verbose);
+    if (models.list().some((model) => model.name === name && model.state === 'ready')) return here();
     const excluded = new Set<string>([selfId]);
     let lastError: ApiError | undefined;
     for (let tries = 0; tries < maxTries; tries += 1) {
@@ -256,7 +264,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       const holder = pickHolder(candidates, name, excluded)?.id;
       if (holder === undefined) throw lastError ?? nobody(name, candidates);
       try {
-        return await peers.show(holder, name, verbose, signal);
+        return await there(holder);
       } catch (error) {
         // Not found there: its status was older than its placement.
         const elsewhere =
@@ -269,5 +277,21 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
     throw lastError ?? nobody(name, []);
   };
 
-  return { run, show };
+  return {
+    run,
+    show: (name, verbose, signal) =>
+      askHolder(
+        name,
+        signal,
+        () => models.show(name, verbose),
+        (holder) => peers.show(holder, name, verbose, signal),
+      ),
+    chunks: (name, signal) =>
+      askHolder(
+        name,
+        signal,
+        () => models.chunks(name),
+        (holder) => peers.chunks(holder, name, signal),
+      ),
+  };
 };

@@ -1,7 +1,7 @@
 import { errorsOf, routes, type Dialect, type Route } from '../routes.ts';
 import { fieldTable } from './field-table.ts';
 import { code, page, table } from './markdown.ts';
-import { toJsonSchema } from '../openapi/schema-text.ts';
+import { toJsonSchema, typeText } from '../openapi/schema-text.ts';
 
 const dialects: readonly (readonly [Dialect, string, string])[] = [
   ['ollama', "Ollama's API", 'Unknown fields are ignored, as Ollama does.'],
@@ -55,6 +55,14 @@ const errorLinks = (route: Route): string =>
     .map((name) => `[${code(name)}](errors.md#${name})`)
     .join(', ')}.`;
 
+const answerOf = (response: Route['response']): string[] => {
+  if (response === undefined) return ['Answer: plain text.'];
+  const schema = toJsonSchema(response);
+  const forms = schema.anyOf ?? [schema];
+  if (!forms.every(({ properties }) => properties !== undefined)) return ['Answer: plain text.'];
+  return forms.flatMap((form, index) => [index === 0 ? 'Answer:' : 'Or:', fieldTable(form)]);
+};
+
 const details = (route: Route): string[] => {
   const title = `### ${heading(route)}`;
   const lead = `${route.summary}. Role: ${role(route)}.`;
@@ -64,12 +72,17 @@ const details = (route: Route): string[] => {
       `${lead} Not in this version: answered 501 [\`not_implemented\`](errors.md#not_implemented).`,
     ];
   const { body, response, streams, streamItem } = route;
-  const isObject = response !== undefined && 'properties' in response;
+  const parts = Object.entries(route.query ?? {}).map(
+    ([name, schema]) =>
+      `- ${code(`?${name}=`)} ${typeText(toJsonSchema(schema))}. ${toJsonSchema(schema).description ?? ''}`,
+  );
   return [
     title,
     lead,
+    ...(route.description === undefined ? [] : [route.description]),
+    ...(parts.length === 0 ? [] : [parts.join('\n')]),
     ...(body === undefined ? [] : ['Request body:', fieldTable(toJsonSchema(body))]),
-    ...(isObject ? ['Answer:', fieldTable(toJsonSchema(response))] : ['Answer: plain text.']),
+    ...answerOf(response),
     ...(streams === undefined || streamItem === undefined
       ? []
       : [

@@ -1,6 +1,6 @@
 import { internalPaths, agentIdentity, operatorIdentity } from '../names.ts';
 import { ports } from '../ports.ts';
-import { AgentStatus, ModelShow } from '../wire/agent-status.ts';
+import { AgentStatus, ModelChunks, ModelShow } from '../wire/agent-status.ts';
 import {
   Admission,
   AdmissionRequest,
@@ -101,6 +101,9 @@ export const internalReference = (): string =>
     '## Inference events',
     'Lines of the answer: any number of text and tool_calls, then exactly one done or error. Durations are nanoseconds.',
     fieldTable(toJsonSchema(InferenceEvent)),
+    '## Model chunks',
+    `Answer of ${code(`GET ${internalPaths.chunks}`)}.`,
+    fieldTable(toJsonSchema(ModelChunks)),
     '## Model show',
     `Answer of ${code(`GET ${internalPaths.show}`)}.`,
     fieldTable(toJsonSchema(ModelShow)),

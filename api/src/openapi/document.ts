@@ -40,6 +40,10 @@ const parametersOf = (route: Route): object[] => [
     const [example] = examples as readonly unknown[];
     return { name, in: 'path', required: true, description, example, schema: rest };
   }),
+  ...Object.entries(route.query ?? {}).map(([name, schema]) => {
+    const { description, ...rest } = schema as Json;
+    return { name, in: 'query', description, schema: rest };
+  }),
   ...(route.errors === inferenceErrors ? [reportQueue] : []),
 ];
 

@@ -1,2 +1,2 @@
 export { dialectTexts, introduction, openApiDocument } from './document.ts';
-export { fieldsOf, toJsonSchema, typeText, isGroup, type Field } from './schema-text.ts';
+export { fieldsOf, toJsonSchema, typeText, isGroup, type Field, type JsonSchema } from './schema-text.ts';

@@ -104,6 +104,34 @@ export const Model = Type.Object({
   ),
 });
 
+const checksum = (of: string) =>
+  Type.String({ pattern: '^sha256:[0-9a-f]{64}$', description: `SHA-256 of ${of}.` });
+
+/** How the file of a model is stored and moved. */
+export const ModelStorage = Type.Object({
+  model_id: Type.String(),
+  format: Type.Literal('gguf'),
+  size: Type.Integer({ description: 'Bytes of the file.' }),
+  checksum: checksum('the whole file'),
+  chunker: oneOf(['gguf-1', 'fixed-1'], {
+    description: 'How the file is cut: at its tensors, or every 8 MiB where it has none that can be read.',
+  }),
+  chunks: Type.Array(
+    Type.Object({
+      id: Type.String({ description: '`chunk_001` and so on.' }),
+      size: Type.Integer({ minimum: 1, maximum: 8 * 1024 * 1024, description: 'Bytes.' }),
+      checksum: checksum('its bytes'),
+    }),
+    { description: 'In the order of the file, without gaps.' },
+  ),
+  metadata: Type.Object({
+    family: Type.String(),
+    parameter_size: Type.String(),
+    quantization: Type.String(),
+  }),
+});
+export type ModelStorage = Static<typeof ModelStorage>;
+
 export const ModelList = Type.Object({ models: Type.Array(Model) });
 
 const ClusterNode = Type.Object({

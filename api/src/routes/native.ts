@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { oneOf } from '../one-of.ts';
 import * as native from '../rest/native.ts';
 import { CatalogBackup, ConsensusStatus } from '../wire/consensus.ts';
 import { AgentInPath, exampleAgent, exampleBackup, ModelInPath, UserInPath } from './examples.ts';
@@ -183,9 +184,14 @@ export const nativeRoutes = {
     path: '/api/v1/models/{name}',
     dialect: 'native',
     summary: 'One model with its state on every agent',
+    description:
+      'With `?chunks=true` the answer is how the file is stored instead: its chunks, which agents verify one by one. The first time a file is asked for that, it is read once.',
     parameters: { name: ModelInPath },
+    query: {
+      chunks: oneOf(['true', 'false'], { description: 'How the file is stored, not where it is.' }),
+    },
     access: 'readonly',
-    response: native.Model,
+    response: Type.Union([native.Model, native.ModelStorage]),
     errors: modelErrors,
   },
   login: {

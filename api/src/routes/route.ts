@@ -15,6 +15,8 @@ export interface Route {
   readonly description?: string;
   /** What each parameter of the path may be. */
   readonly parameters?: Readonly<Record<string, TSchema>>;
+  /** What may stand behind the `?`; none of it is needed. */
+  readonly query?: Readonly<Record<string, TSchema>>;
   /** Least role that may call it; `public` needs no token. */
   readonly access: 'public' | Role;
   readonly body?: TSchema;

@@ -158,3 +158,16 @@ export const ModelShow = Type.Object({
   ),
 });
 export type ModelShow = Static<typeof ModelShow>;
+
+/** Which chunks the file of a model consists of, which only an agent with the file can tell. */
+export const ModelChunks = Type.Object({
+  name: Type.String(),
+  digest: Type.String(),
+  sizeBytes: Type.Integer(),
+  details: ModelDetails,
+  /** How the file was cut: `gguf-1` at its tensors, `fixed-1` every 8 MiB. */
+  chunker: oneOf(['gguf-1', 'fixed-1']),
+  /** In the order of the file, without gaps; SHA-256 in lower-case hex. */
+  chunks: Type.Array(Type.Object({ length: Type.Integer(), sha256: Type.String() })),
+});
+export type ModelChunks = Static<typeof ModelChunks>;

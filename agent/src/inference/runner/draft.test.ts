@@ -68,6 +68,17 @@ describe('a draft model', () => {
   });
 });
 
+test('what guessing took is forgotten when a draft model is not asked for long', async () => {
+  const { draft } = draftWith({ next: says('hello') });
+  expect(draft.guessMs(1)).toBeUndefined();
+  await guessed(draft, [drafted('Say?')], 2);
+  expect(draft.guessMs(1)).toBeGreaterThan(0);
+  for (let step = 0; step < 99; step += 1) draft.unasked();
+  expect(draft.guessMs(1)).toBeGreaterThan(0);
+  draft.unasked();
+  expect(draft.guessMs(1)).toBeUndefined();
+});
+
 describe('an answer with a draft model', () => {
   /** Answers with a model that takes 4 ms for a step. */
   const answered = async (

@@ -15,6 +15,8 @@ export interface Drafted {
 
 /** What reading text is taken to take before it was measured: so few tokens at first. */
 const firstPiece = 64;
+/** Steps after which an exception is not to keep it from being asked any longer. */
+const forgetAfter = 100;
 /** Weight of the newest measurement. */
 const weight = 0.2;
 
@@ -32,6 +34,7 @@ export class Draft {
   #readMs: number | undefined;
   /** What guessing one token for so many answers takes. */
   readonly #guessMs = new Map<number, number>();
+  #unasked = 0;
 
   /** @param vocabularySize of the answering model: it does not know tokens beyond */
   constructor(backend: StepBackend, vocabularySize: number) {
@@ -46,9 +49,15 @@ export class Draft {
     return this.#hasRoom(answer) && this.#unread(answer) <= longestGuess + 1;
   }
 
-  /** @returns milliseconds that guessing one token for each of so many takes; undefined: not known yet */
+  /** @returns milliseconds that guessing one token for each of so many takes; undefined: not known */
   guessMs(answers: number): number | undefined {
     return this.#guessMs.get(answers);
+  }
+
+  /** A step goes without its guesses. After many of them it is not known any more what one takes. */
+  unasked(): void {
+    this.#unasked += 1;
+    if (this.#unasked >= forgetAfter) this.#guessMs.clear();
   }
 
   /** Reads some of the texts that it is behind with, for so long at most. */
@@ -97,6 +106,7 @@ export class Draft {
         return [this.#part(sequence, [token], true)];
       });
     }
+    this.#unasked = 0;
     if (rounds > 0) {
       const ms = (performance.now() - begin) / rounds;
       this.#guessMs.set(answers.length, towards(this.#guessMs.get(answers.length), ms));

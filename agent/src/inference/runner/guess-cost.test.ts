@@ -52,3 +52,13 @@ test('what a step takes without any follows the newest ones', () => {
   for (let step = 0; step < 30; step += 1) known.measured(0, 10);
   expect(known.plainMs).toBeCloseTo(10, 1);
 });
+
+test('an exception is forgotten over steps without guesses, what was seen often much later', () => {
+  const exception = learned(20, [1], () => 200);
+  expect(exception.of(1, 2)).toBeGreaterThan(100);
+  for (let step = 0; step < 200; step += 1) exception.measured(0, 20);
+  expect(exception.of(1, 2)).toBeLessThan(40);
+  const rule = learned(20, times(50, [1]), () => 200);
+  for (let step = 0; step < 50; step += 1) rule.measured(0, 20);
+  expect(rule.of(1, 2)).toBeGreaterThan(100);
+});

@@ -2,6 +2,8 @@
 const weight = 0.2;
 /** What every step with guesses leaves of the weight of those before it. */
 const keep = 0.9;
+/** And every one without: what is not tried for long may have become cheaper, or was an exception. */
+const keepUntried = 0.98;
 /** What is assumed before anything was measured counts as so many steps. */
 const assumedWeight = 0.5;
 /** Prompts are computed in large batches: what a token of them takes says what one takes among so many. */
@@ -33,13 +35,11 @@ export class GuessCost {
   measured(tokens: number, ms: number): void {
     if (tokens === 0) {
       this.#plainMs += (ms - this.#plainMs) * weight;
+      this.#sums = lessWeight(this.#sums, keepUntried);
       return;
     }
-    const { one, x, xx, y, xy } = this.#sums;
-    this.#sums = pointAdded(
-      { one: one * keep, x: x * keep, xx: xx * keep, y: y * keep, xy: xy * keep },
-      { tokens, ms: Math.max(0, ms - this.#plainMs), weight: 1 },
-    );
+    const point = { tokens, ms: Math.max(0, ms - this.#plainMs), weight: 1 };
+    this.#sums = pointAdded(lessWeight(this.#sums, keep), point);
   }
 
   /** Milliseconds that so many add. @param promptMs what computing one token of a prompt takes */
@@ -57,6 +57,14 @@ export class GuessCost {
     return base + inclined * tokens;
   }
 }
+
+const lessWeight = ({ one, x, xx, y, xy }: Sums, share: number): Sums => ({
+  one: one * share,
+  x: x * share,
+  xx: xx * share,
+  y: y * share,
+  xy: xy * share,
+});
 
 const pointAdded = (
   sums: Sums,

@@ -255,7 +255,7 @@ const draftOf = async ({ llama, isOwnBuild, model, spec, log }: Loaded): Promise
   try {
     const onDevices = spec.gpu !== false && spec.gpuLayers !== 0;
     const smaller = await llama.loadModel({
-      modelPath: spec.draft,
+      modelPath: spec.draft.path,
       ...(onDevices ? {} : { gpuLayers: 0 }),
     });
     if (![model, smaller].every(canShift)) throw new Error('guesses cannot be taken back from such models');
@@ -264,7 +264,7 @@ const draftOf = async ({ llama, isOwnBuild, model, spec, log }: Loaded): Promise
       contextSize,
       sequences: spec.parallel,
       batchSize: Math.min(batchSize, Math.max(contextSize, spec.parallel)),
-      threads: spec.threads,
+      threads: spec.draft.threads,
       // Else what is behind a sliding window could not be taken back.
       swaFullCache: true,
     });

@@ -34,7 +34,7 @@ export interface LoadSpec {
   /** Whether tokens are guessed where that is faster. */
   readonly speculation: boolean;
   /** A smaller model of the same vocabulary, which guesses them; undefined: only what was said before is guessed. */
-  readonly draft?: string;
+  readonly draft?: { readonly path: string; readonly threads: number };
   /** CPU threads of a step, of which a very small model has no use for more than one. */
   readonly threads: number;
   /** Of batches that are long whatever the model: for embeddings and ranks. */

@@ -81,6 +81,7 @@ export class Speculation {
       promptMs,
       draftMs: this.#draftMs(drafting.size, answers.length),
     });
+    if (length === 0 && drafting.size > 0) this.#draft?.unasked();
     const drafted = length === 0 ? [] : await this.#guess([...drafting.values()], length);
     const byPlace = new Map([...drafting.keys()].map((place, index) => [place, drafted[index] ?? []]));
     return answers.map(({ guesses }, index) => {
