@@ -4,7 +4,6 @@ import { planBatch, type Bystander, type Turn } from './batch-plan.ts';
 const limits = {
   batchSize: 64,
   promptBudget: 8,
-  promptsFirst: undefined,
   contextSize: 100,
   needsAdjacent: false,
 };
@@ -65,6 +64,36 @@ describe('a batch', () => {
         .parts.filter(({ sequence }) => sequence < 10)
         .reduce((sum, { tokens }) => sum + tokens.length, 0);
     expect([1, 3, 5, 8].map(promptTokens)).toEqual([8, 12, 16, 22]);
+  });
+
+  test('holds the rest of a burst, where that is short', () => {
+    const reading = [1, 2, 3, 4].map((sequence) => turn(sequence, 12));
+    expect(sizes([answering(0), ...reading])).toEqual({ 0: '1!', 1: '12!', 2: '12!', 3: '12!', 4: '12!' });
+    const many = Array.from({ length: 9 }, (_unused, index) => answering(10 + index));
+    const promptSizes = (turns: readonly Turn[]): object =>
+      Object.fromEntries(Object.entries(sizes(turns)).filter(([sequence]) => Number(sequence) < 10));
+    // Beside twice as many who answer it is none, nor is it where two wait, or where it is not short.
+    expect(promptSizes([...many, ...reading])).toEqual({ 1: '12!', 2: '2' });
+    expect(promptSizes([answering(10), turn(1, 12), turn(2, 12)])).toEqual({ 1: '12!', 2: '4' });
+    expect(promptSizes([answering(10), ...reading, turn(5, 1)])).toEqual({
+      1: '12!',
+      2: '12!',
+      3: '12!',
+      4: '4',
+    });
+  });
+
+  test('cuts prompts to the same length that are nearly as long, and leaves their ends to the answers', () => {
+    const reading = [20, 21, 22, 23, 30].map((pending, sequence) => turn(sequence, pending));
+    expect(sizes(reading, { batchSize: 200 })).toEqual({ 0: '20!', 1: '20', 2: '20', 3: '23!', 4: '30!' });
+    expect(sizes([answering(0), turn(1, 2), turn(2, 1), turn(3, 3)])).toEqual({
+      0: '1!',
+      1: '1',
+      2: '1!',
+      3: '1',
+    });
+    // Alone nothing is won by that.
+    expect(sizes([turn(1, 2)])).toEqual({ 1: '2!' });
   });
 
   test('asks for what follows only behind a whole prompt', () => {

@@ -51,6 +51,45 @@ const attentionBlock = 256;
 const patience = (reading: number, answering: number): number =>
   Math.max(1, reading / Math.max(1, answering), 1 + (reading - 1) / 4);
 
+/** So many who wait for their first token are a burst, where at least half as many answer. */
+const burst = 3;
+/** Prompts of a burst are read in one step where that takes no longer than so many budgets. */
+const burstBudgets = 6;
+
+/**
+ * Tokens of prompts that a step reads while somebody answers. Each step that does so costs passes over the weights of its
+ * own, so the rest of a burst is read at once where it is short: those who answer wait once instead of again and again.
+ */
+const dueOf = (reading: readonly Turn[], answering: number, promptBudget: number): number => {
+  const pending = reading.reduce((sum, turn) => sum + turn.pending.length, 0);
+  const isBurst = reading.length >= burst && 2 * reading.length >= answering;
+  return isBurst && pending <= burstBudgets * promptBudget
+    ? pending
+    : Math.floor(promptBudget * patience(reading.length, answering));
+};
+
+/** Prompts that end so few tokens behind others are cut where those end. */
+const nearlyEqual = 2;
+
+/** What is left over of a prompt goes on as fast as the answers do. */
+const isLeftOver = (pending: number, answering: number): boolean => pending <= nearlyEqual && answering > 0;
+
+/**
+ * Lengths of pieces of prompts, made equal where they nearly are: llama.cpp computes sequences together only as far as they
+ * go on by equal numbers, and reads all weights once more for the few tokens that are left over. In the next steps those
+ * go with the answers, one by one, at no such cost.
+ */
+const evenedOut = (lengths: readonly number[]): readonly number[] => {
+  const ascending = lengths.toSorted((a, b) => a - b);
+  const evened = new Map<number, number>();
+  let least = Number.NEGATIVE_INFINITY;
+  for (const length of ascending) {
+    if (length - least > nearlyEqual) least = length;
+    evened.set(length, least);
+  }
+  return lengths.map((length) => evened.get(length) ?? length);
+};
+
 /**
  * Puts a batch together: the next token of everybody who answers, and as much of the prompts as the budget allows, the
  * oldest request first, so that prompts are done one after the other and not all at the end.
@@ -62,7 +101,7 @@ export const planBatch = (
 ): BatchPlan => {
   const answering = turns.filter(({ isAnswering }) => isAnswering);
   const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
-  const due = Math.floor(promptBudget * patience(reading.length, answering.length));
+  const due = dueOf(reading, answering.length, promptBudget);
   let left = answering.length > 0 ? Math.min(due, batchSize - answering.length) : batchSize;
   const parts = answering.map(({ sequence, held, pending, guesses }): BatchPart => ({
     sequence,
@@ -71,12 +110,23 @@ export const planBatch = (
     wantsNext: true,
     guessed: guesses.length,
   }));
-  for (const { sequence, held, pending } of reading) {
-    if (left <= 0) break;
-    const tokens = pending.slice(0, left);
-    left -= tokens.length;
-    const wantsNext = tokens.length === pending.length;
-    parts.push({ sequence, position: held, tokens, wantsNext, guessed: 0 });
+  const taken: number[] = [];
+  for (const { pending } of reading) {
+    const length = Math.min(
+      pending.length,
+      left,
+      isLeftOver(pending.length, answering.length) ? 1 : Infinity,
+    );
+    if (length <= 0) break;
+    left -= length;
+    taken.push(length);
+  }
+  for (const [index, length] of evenedOut(taken).entries()) {
+    const turn = reading[index];
+    if (turn === undefined) break;
+    const { sequence, held, pending } = turn;
+    const wantsNext = length === pending.length;
+    parts.push({ sequence, position: held, tokens: pending.slice(0, length), wantsNext, guessed: 0 });
   }
   parts.sort((a, b) => a.sequence - b.sequence);
   const size = parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
