@@ -97,6 +97,12 @@ describe('estimateMemory', () => {
       trainedContext: 4096,
     };
 
+    test('holds its whole context, also where a window would do without guesses', () => {
+      const layers = draftFacts.layers.map((layer) => ({ ...layer, window: 64 }));
+      const estimate = estimateMemory(drafted, 8192, { facts, draftFacts: { ...draftFacts, layers } });
+      expect(estimate.totalBytes).toBe(estimateMemory(drafted, 8192, { facts, draftFacts }).totalBytes);
+    });
+
     test('adds its weights, its context as far as it was trained, and its computing, and says so', () => {
       const without = estimateMemory(model, 8192, { facts });
       const estimate = estimateMemory(drafted, 8192, { facts, draftFacts });

@@ -142,6 +142,12 @@ const copiedBytes = (facts: MemoryFacts | undefined, copiedTypes: ReadonlySet<st
     0,
   );
 
+/** Where guesses are to be taken back, all of a context is kept. */
+const withoutWindows = (facts: MemoryFacts): MemoryFacts => ({
+  ...facts,
+  layers: facts.layers.map((layer) => ({ ...layer, window: undefined })),
+});
+
 /** What a draft model takes beside the model: it follows every request as far as it was trained to, on the processor. */
 const draftNeeds = (
   { draft, parallel }: EngineModel,
@@ -155,7 +161,7 @@ const draftNeeds = (
   const { weights, context } =
     facts === undefined
       ? unknownShare(draft.sizeBytes, length, parallel)
-      : sharesOf(facts, length, parallel, 0).host;
+      : sharesOf(withoutWindows(facts), length, parallel, 0).host;
   const certainBytes = weights + Math.ceil(copied * copyGrowth) + context;
   const around =
     facts === undefined ? 0 : computeBytes(facts, length, parallel) + facts.vocabulary * wordBytes;

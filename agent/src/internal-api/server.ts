@@ -248,7 +248,11 @@ export const createInternalServer = (options: InternalServerOptions): InternalSe
       },
     },
     [internalPaths.chunks]: {
-      GET: async ({ response, name }) => sendJson(response, 200, await options.models.chunks(name)),
+      GET: async ({ response, name }) => {
+        const gone = new AbortController();
+        response.once('close', () => gone.abort(new Error('Nobody waits for the chunks any more.')));
+        sendJson(response, 200, await options.models.chunks(name, gone.signal));
+      },
     },
   };
 

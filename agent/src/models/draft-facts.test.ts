@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { checkDraft } from './draft-facts.ts';
+import { readModelFacts } from './model-facts.ts';
 import {
   arrayEntry,
   buildGguf,
@@ -48,8 +49,10 @@ const written = (name: string, changed: readonly FixtureEntry[] = []): string =>
   return path;
 };
 
+const checkAgainst = async (path: string, basePath: string): Promise<void> =>
+  checkDraft(path, await readModelFacts(basePath, { verbose: true }));
 const check = (draft: readonly FixtureEntry[], base: readonly FixtureEntry[] = []): Promise<void> =>
-  checkDraft(written('draft.gguf', draft), written('base.gguf', base));
+  checkAgainst(written('draft.gguf', draft), written('base.gguf', base));
 
 const ofFamily = (family: string, ...more: readonly FixtureEntry[]): readonly FixtureEntry[] => [
   stringEntry('general.architecture', family),
@@ -144,18 +147,18 @@ describe('a draft model', () => {
   test('that is no GGUF file is refused, and one that is not there is told of as such', async () => {
     const path = join(folder, 'text.gguf');
     writeFileSync(path, 'no model');
-    await expect(checkDraft(path, written('base.gguf'))).rejects.toMatchObject({
+    await expect(checkAgainst(path, written('base.gguf'))).rejects.toMatchObject({
       code: 'model_file_invalid',
     });
-    await expect(checkDraft('/nowhere/d.gguf', written('base.gguf'))).rejects.toMatchObject({
+    await expect(checkAgainst('/nowhere/d.gguf', written('base.gguf'))).rejects.toMatchObject({
       code: 'ENOENT',
     });
   });
 
   test('of the bundled models guesses for one of the same vocabulary only', async () => {
     const [tiny, small] = [bundled('ollamamax-tiny-q8_0.gguf'), bundled('ollamamax-tiny-q4_0.gguf')];
-    await expect(checkDraft(small, tiny)).resolves.toBeUndefined();
-    await expect(checkDraft(bundled('ollamamax-tiny-embed-f16.gguf'), tiny)).rejects.toMatchObject({
+    await expect(checkAgainst(small, tiny)).resolves.toBeUndefined();
+    await expect(checkAgainst(bundled('ollamamax-tiny-embed-f16.gguf'), tiny)).rejects.toMatchObject({
       code: 'model_file_invalid',
     });
   });

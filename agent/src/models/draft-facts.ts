@@ -83,14 +83,13 @@ const checkVocabulary = (draft: GgufMetadata, base: GgufMetadata): void => {
 /**
  * Makes sure that a file is a model that can guess for another one: its tokens mean the same, and what it guessed wrong
  * can be taken back.
- * @param basePath file of the model that it guesses for
- * @throws ApiError model_file_invalid; the error of the file system when one cannot be read
+ * @param base of the model that it guesses for, with its vocabulary: read with `verbose`
+ * @throws ApiError model_file_invalid; the error of the file system when it cannot be read
  */
-export const checkDraft = async (path: string, basePath: string): Promise<void> => {
+export const checkDraft = async (path: string, base: ModelFacts): Promise<void> => {
   const facts = await readModelFacts(path, { verbose: true }).catch((error: unknown) => {
     throw isApiError(error) ? invalidModelFile(`The draft model cannot be used. ${error.message}`) : error;
   });
   checkKind(facts);
-  const base = await readModelFacts(basePath, { verbose: true });
   checkVocabulary(facts.header.metadata, base.header.metadata);
 };

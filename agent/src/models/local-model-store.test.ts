@@ -16,6 +16,7 @@ import {
   until,
 } from './model-store.fixture.ts';
 
+const never = new AbortController().signal;
 const harness = new StoreHarness();
 beforeEach(() => harness.setUp());
 afterEach(() => harness.tearDown());
@@ -51,7 +52,7 @@ describe('a model from a file', () => {
     expect(show.tensors).toHaveLength(38);
     const verbose = await store.show('tiny:latest', true);
     expect(verbose.modelInfo['tokenizer.ggml.tokens']).toHaveLength(2048);
-    const { chunks, ...file } = await store.chunks('tiny:latest');
+    const { chunks, ...file } = await store.chunks('tiny:latest', never);
     expect(file).toMatchObject({ name: 'tiny:latest', digest: tinyDigest, chunker: 'gguf-1' });
     expect(chunks.reduce((sum, { length }) => sum + length, 0)).toBe(tinyBytes);
   });
@@ -199,7 +200,7 @@ describe('settings', () => {
     const { store } = await harness.open([]);
     expect(store.get('tiny:latest')).toBeUndefined();
     await expect(store.show('tiny:latest', false)).rejects.toMatchObject({ code: 'model_not_found' });
-    await expect(store.chunks('tiny:latest')).rejects.toMatchObject({ code: 'model_not_found' });
+    await expect(store.chunks('tiny:latest', never)).rejects.toMatchObject({ code: 'model_not_found' });
   });
 });
 

@@ -14,9 +14,10 @@ import {
 import type { Component, Logger } from '@ollamamax/common';
 import type { EngineAdapter, EngineDraft, EngineModel, EngineProjector } from '../inference/engine.ts';
 import { BlobDirectory, type Standing } from './blob-directory.ts';
-import { ChunkIndexes } from './chunks/chunk-indexes.ts';
+import { ChunkIndexes, FileChanged } from './chunks/chunk-indexes.ts';
 import { desiredFiles } from './desired-files.ts';
 import { DigestCache, fingerprintOf, sameFingerprint } from './file-digest.ts';
+import { fileError } from './file-error.ts';
 import { Limiter } from './limiter.ts';
 import { modelInfo, readModelFacts } from './model-facts.ts';
 import type { ModelStore } from './model-store.ts';
@@ -122,7 +123,12 @@ class LocalModelStore implements ModelStore, Component {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#logger = options.logger.child({ component: this.name });
     this.#cache = new DigestCache(options.dataDir, this.#logger);
-    this.#indexes = new ChunkIndexes(options.dataDir, this.#logger);
+    this.#indexes = new ChunkIndexes({
+      dataDir: options.dataDir,
+      logger: this.#logger,
+      heavy: (key, signal, work) => this.#heavy(key, signal, work),
+      stopped: this.#stopped.signal,
+    });
     this.#blobs = new BlobDirectory(join(options.modelDir, 'blobs'), this.#logger);
     this.#work = new Limiter(this.#limits.concurrency);
   }
@@ -211,13 +217,13 @@ class LocalModelStore implements ModelStore, Component {
     return this.#options.describe?.(shown) ?? shown;
   }
 
-  async chunks(name: string): Promise<ModelChunks> {
+  async chunks(name: string, signal: AbortSignal): Promise<ModelChunks> {
     const { ready } = this.#readyModel(name);
-    const { signal } = this.#stopped;
-    const { chunker, size, chunks } = await this.#heavy(ready.path, signal, () =>
-      this.#indexes.of(ready, signal),
-    ).catch((error: unknown) => {
-      throw isApiError(error) || this.#stopped.signal.aborted ? error : this.#changed(name);
+    const { chunker, size, chunks } = await this.#indexes.of(ready, signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      if (error instanceof FileChanged) throw this.#changed(name);
+      this.#logger.warn('The chunks of a model could not be read.', { model: name, error });
+      throw fileError(error, ready.path);
     });
     return {
       name,

@@ -11,9 +11,10 @@ export interface ModelStore {
   show(name: string, verbose: boolean): Promise<ModelShow>;
   /**
    * The chunks of a model's file, which is read for that the first time.
-   * @throws ApiError model_not_found, model_not_ready
+   * @param signal ends the wait
+   * @throws ApiError model_not_found, model_not_ready, source_file_missing; the signal's reason
    */
-  chunks(name: string): Promise<ModelChunks>;
+  chunks(name: string, signal: AbortSignal): Promise<ModelChunks>;
   /** Takes another's word that a file has this SHA-256 (hex), which it has just computed. */
   noteVerified(path: string, digest: string): Promise<void>;
   /** Called on every change of list(). Returns the unsubscribe function. */

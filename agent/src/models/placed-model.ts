@@ -290,7 +290,10 @@ export class PlacedModel {
     if (projector !== undefined) await looked(projector, checkProjector);
     const before = [verified, ...applied, ...(projector === undefined ? [] : [projector])];
     const draft = wantedDraft === undefined ? undefined : await this.#bringOne(wantedDraft, before, signal);
-    if (draft !== undefined) await looked(draft, (path) => checkDraft(path, verified.path));
+    if (draft !== undefined) {
+      const base = await looked(verified, (path) => readModelFacts(path, { verbose: true }));
+      await looked(draft, (path) => checkDraft(path, base));
+    }
     this.#facts = facts;
     this.#ready = this.#readyFile(verified, { adapters: applied, projector, draft }, facts);
     return this.#ready;

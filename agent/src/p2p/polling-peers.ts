@@ -300,8 +300,13 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
   const bounded = (signal: AbortSignal, ms: number): AbortSignal =>
     AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 
-  const get = async (peerId: string, path: string, signal: AbortSignal): Promise<unknown> => {
-    const call = { method: 'GET', path, signal, expectedId: peerId } as const;
+  const get = async (
+    peerId: string,
+    path: string,
+    signal: AbortSignal,
+    more: { readonly stream?: boolean } = {},
+  ): Promise<unknown> => {
+    const call = { method: 'GET', path, signal, expectedId: peerId, ...more } as const;
     return (await entryOf(peerId).link.json(call, limits.showBytes)).value;
   };
   const namedPath = (path: string, name: string): string => path.replace(':name', encodeURIComponent(name));
@@ -344,7 +349,8 @@ export const createPollingPeers = (options: PollingPeersOptions): PollingPeers =
     },
     chunks: async (peerId, name, signal) => {
       const path = namedPath(internalPaths.chunks, name);
-      return (await get(peerId, path, bounded(signal, limits.chunksMs))) as ModelChunks;
+      // Among the streams: it may take minutes, and few connections are kept for short calls.
+      return (await get(peerId, path, bounded(signal, limits.chunksMs), { stream: true })) as ModelChunks;
     },
     ask: async (peerId, { method, path, body }, signal) =>
       entryOf(peerId).link.open({

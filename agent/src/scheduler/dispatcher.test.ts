@@ -73,6 +73,8 @@ const newCluster = (setup: {
   readonly selfLoaded?: ResidentModel;
   readonly accepting?: boolean;
   readonly peers?: Record<string, Behaviour>;
+  /** Those of an earlier version, which cannot tell chunks. */
+  readonly outdated?: readonly string[];
   readonly statuses?: Record<string, AgentStatus>;
 }) => {
   const asked: string[] = [];
@@ -104,6 +106,7 @@ const newCluster = (setup: {
     },
     chunks: async (id, name) => {
       asked.push(id);
+      if (setup.outdated?.includes(id) === true) throw new ApiError('route_not_found');
       return newChunks(name);
     },
     admit: () => Promise.reject(new ApiError('not_a_member')),
@@ -366,6 +369,14 @@ describe('what only an agent with the file knows', () => {
     expect(elsewhere.asked).toEqual(['a']);
     expect(await codeOf(ask(elsewhere.dispatcher, 'x:latest'))).toBe('model_not_found');
   });
+});
+
+test('chunks come from a holder that knows of them, where some are of an earlier version', async () => {
+  const outdated = ['a', 'b'];
+  const mixed = newCluster({ selfReady: false, peers: { a: answers, b: answers, c: answers }, outdated });
+  expect((await mixed.dispatcher.chunks(modelName, never)).name).toBe(modelName);
+  const old = newCluster({ selfReady: false, peers: { a: answers, b: answers }, outdated });
+  expect(await codeOf(old.dispatcher.chunks(modelName, never))).toBe('agents_outdated');
 });
 
 describe('requests that other agents sent', () => {

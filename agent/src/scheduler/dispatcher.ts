@@ -58,6 +58,13 @@ const placementErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'insufficient_memory',
 ]);
 
+/** Likewise, where nothing is computed: the status of one may be older than its placement, and its version too. */
+const askElsewhere: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...placementErrors,
+  'model_not_found',
+  'route_not_found',
+]);
+
 /** A request on its way to a peer whose status may not know it yet. */
 interface Attempt {
   readonly statusBefore: Peer['status'];
@@ -266,11 +273,14 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       try {
         return await there(holder);
       } catch (error) {
-        // Not found there: its status was older than its placement.
-        const elsewhere =
-          isApiError(error) && (placementErrors.has(error.code) || error.code === 'model_not_found');
-        if (signal.aborted || !elsewhere) throw error;
-        lastError = error;
+        if (signal.aborted || !isApiError(error) || !askElsewhere.has(error.code)) throw error;
+        lastError =
+          error.code === 'route_not_found'
+            ? new ApiError(
+                'agents_outdated',
+                `Agent ${holder} is of a version that cannot tell this of ${name}.`,
+              )
+            : error;
         excluded.add(holder);
       }
     }
@@ -290,7 +300,7 @@ export const createDispatcher = (options: DispatcherOptions): Dispatcher => {
       askHolder(
         name,
         signal,
-        () => models.chunks(name),
+        () => models.chunks(name, signal),
         (holder) => peers.chunks(holder, name, signal),
       ),
   };

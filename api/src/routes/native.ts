@@ -185,7 +185,7 @@ export const nativeRoutes = {
     dialect: 'native',
     summary: 'One model with its state on every agent',
     description:
-      'With `?chunks=true` the answer is how the file is stored instead: its chunks, which agents verify one by one. The first time a file is asked for that, it is read once.',
+      'With `?chunks=true` the answer is how the file is stored instead: the chunks that it is cut into, with their SHA-256. The first time a file is asked for that, it is read once.',
     parameters: { name: ModelInPath },
     query: {
       chunks: oneOf(['true', 'false'], { description: 'How the file is stored, not where it is.' }),

@@ -20,12 +20,16 @@ export class AnswerDrafts {
     return this.#own.value;
   }
 
-  /** Tokens were guessed to come next; none: the step does without. */
+  /** Tokens were guessed to come next; none: it was asked in vain. */
   guessed(tokens: readonly number[]): void {
     this.#open = tokens;
-    if (tokens.length > 0) return;
+    if (tokens.length === 0) this.#judged(false);
+  }
+
+  /** A step goes without its guesses. */
+  unasked(): void {
+    this.#open = [];
     this.#own.untried();
-    this.#model.untried();
   }
 
   /** The answer has gone on. */
@@ -33,8 +37,12 @@ export class AnswerDrafts {
     const [guess, ...later] = this.#open;
     if (guess === undefined) return;
     const isRight = guess === token;
+    this.#judged(isRight);
+    this.#open = isRight ? later : [];
+  }
+
+  #judged(isRight: boolean): void {
     this.#own.judged(isRight);
     this.#model.judged(isRight);
-    this.#open = isRight ? later : [];
   }
 }

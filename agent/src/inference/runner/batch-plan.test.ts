@@ -4,6 +4,7 @@ import { planBatch, type Bystander, type Turn } from './batch-plan.ts';
 const limits = {
   batchSize: 64,
   promptBudget: 8,
+  hasDelayed: false,
   contextSize: 100,
   needsAdjacent: false,
 };
@@ -72,6 +73,12 @@ describe('a batch', () => {
     const many = Array.from({ length: 9 }, (_unused, index) => answering(10 + index));
     const promptSizes = (turns: readonly Turn[]): object =>
       Object.fromEntries(Object.entries(sizes(turns)).filter(([sequence]) => Number(sequence) < 10));
+    expect(sizes([answering(0), ...reading], { hasDelayed: true })).toEqual({
+      0: '1!',
+      1: '12!',
+      2: '12!',
+      3: '8',
+    });
     // Beside twice as many who answer it is none, nor is it where two wait, or where it is not short.
     expect(promptSizes([...many, ...reading])).toEqual({ 1: '12!', 2: '2' });
     expect(promptSizes([answering(10), turn(1, 12), turn(2, 12)])).toEqual({ 1: '12!', 2: '4' });
@@ -92,6 +99,9 @@ describe('a batch', () => {
       2: '1!',
       3: '1',
     });
+    // One that only the budget cuts short is no measure.
+    const cut = [answering(0), turn(1, 4), turn(2, 3), turn(3, 5)];
+    expect(sizes(cut, { promptBudget: 3, hasDelayed: true })).toEqual({ 0: '1!', 1: '3', 2: '3!', 3: '2' });
     // Alone nothing is won by that.
     expect(sizes([turn(1, 2)])).toEqual({ 1: '2!' });
   });

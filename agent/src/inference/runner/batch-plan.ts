@@ -25,6 +25,8 @@ export interface BatchLimits {
   readonly batchSize: number;
   /** Tokens of prompts in a batch while somebody answers and one prompt is read; the more are read, the more. */
   readonly promptBudget: number;
+  /** Whether those who answer have waited for prompts in the step before. */
+  readonly hasDelayed: boolean;
   readonly contextSize: number;
   readonly needsAdjacent: boolean;
 }
@@ -58,12 +60,16 @@ const burstBudgets = 6;
 
 /**
  * Tokens of prompts that a step reads while somebody answers. Each step that does so costs passes over the weights of its
- * own, so the rest of a burst is read at once where it is short: those who answer wait once instead of again and again.
+ * own, so the rest of a burst is read at once where it is short; not in two steps on end, where more and more come.
  */
-const dueOf = (reading: readonly Turn[], answering: number, promptBudget: number): number => {
+const dueOf = (
+  reading: readonly Turn[],
+  answering: number,
+  { promptBudget, hasDelayed }: BatchLimits,
+): number => {
   const pending = reading.reduce((sum, turn) => sum + turn.pending.length, 0);
   const isBurst = reading.length >= burst && 2 * reading.length >= answering;
-  return isBurst && pending <= burstBudgets * promptBudget
+  return !hasDelayed && isBurst && pending <= burstBudgets * promptBudget
     ? pending
     : Math.floor(promptBudget * patience(reading.length, answering));
 };
@@ -97,11 +103,12 @@ const evenedOut = (lengths: readonly number[]): readonly number[] => {
 export const planBatch = (
   turns: readonly Turn[],
   bystanders: readonly Bystander[],
-  { batchSize, promptBudget, contextSize, needsAdjacent }: BatchLimits,
+  limits: BatchLimits,
 ): BatchPlan => {
+  const { batchSize, contextSize, needsAdjacent } = limits;
   const answering = turns.filter(({ isAnswering }) => isAnswering);
   const reading = turns.filter(({ isAnswering }) => !isAnswering).sort((a, b) => a.admittedAt - b.admittedAt);
-  const due = dueOf(reading, answering.length, promptBudget);
+  const due = dueOf(reading, answering.length, limits);
   let left = answering.length > 0 ? Math.min(due, batchSize - answering.length) : batchSize;
   const parts = answering.map(({ sequence, held, pending, guesses }): BatchPart => ({
     sequence,
@@ -121,7 +128,10 @@ export const planBatch = (
     left -= length;
     taken.push(length);
   }
-  for (const [index, length] of evenedOut(taken).entries()) {
+  // The last one may have been cut by what a step holds, not by its end.
+  const isCut = (taken.at(-1) ?? 0) < (reading[taken.length - 1]?.pending.length ?? 0);
+  const whole = evenedOut(isCut ? taken.slice(0, -1) : taken);
+  for (const [index, length] of [...whole, ...taken.slice(whole.length)].entries()) {
     const turn = reading[index];
     if (turn === undefined) break;
     const { sequence, held, pending } = turn;

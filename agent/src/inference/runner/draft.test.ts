@@ -5,7 +5,7 @@ import { LettersBackend, lettersOf, says, textOf, type LettersOptions } from './
 import { Speculation } from './speculation.ts';
 import { StepScheduler } from './step-scheduler.ts';
 
-const vocabularySize = 256;
+const vocabulary = { answering: 256, own: 256 };
 const story =
   'Once upon a time there was a fox who found a lantern under an old oak, and nobody knew whose it was.';
 
@@ -17,7 +17,7 @@ const drafted = (text: string, sequence = 0): Drafted => ({
 
 const draftWith = (options: LettersOptions): { readonly backend: LettersBackend; readonly draft: Draft } => {
   const backend = new LettersBackend(options);
-  return { backend, draft: new Draft(backend, vocabularySize) };
+  return { backend, draft: new Draft(backend, vocabulary) };
 };
 const guessed = async (draft: Draft, answers: readonly Drafted[], length: number): Promise<string[]> =>
   (await draft.guess(answers, length)).map(textOf);
@@ -60,6 +60,35 @@ describe('a draft model', () => {
     expect(backend.steps.length).toBe(computed);
   });
 
+  test('guesses nothing for a text with tokens that it does not know', async () => {
+    const backend = new LettersBackend({ next: says('yes') });
+    const draft = new Draft(backend, { answering: 256, own: 100 });
+    expect(draft.isReady(drafted('aha'))).toBe(false);
+    expect(draft.isReady(drafted('abc?'))).toBe(true);
+    await draft.read([drafted(`${'x'.repeat(60)}?`)], 1000);
+    expect(backend.steps).toEqual([]);
+  });
+
+  test('knows nothing of a request whose place another user has taken', async () => {
+    const { backend, draft } = draftWith({ next: says('yes') });
+    const long = drafted(`${'a'.repeat(40)}?`);
+    await draft.read([long], 1000);
+    expect(draft.isReady(long)).toBe(true);
+    draft.forget(0);
+    expect([draft.isReady(long), backend.held[0]]).toEqual([false, []]);
+  });
+
+  test('catches up however slow it was once', async () => {
+    const { draft } = draftWith({ next: says('yes'), contextSize: 600, batchSize: 500 });
+    const long = drafted(`${'a'.repeat(300)}?`);
+    let reads = 0;
+    for (; !draft.isReady(long); reads += 1) {
+      await draft.read([long], 0);
+      expect(reads).toBeLessThan(12);
+    }
+    expect(reads).toBeGreaterThan(5);
+  });
+
   test('guesses no token that the other model does not know, and none behind its own context', async () => {
     const { draft } = draftWith({ next: (held) => (held.length < 6 ? 97 : 300), contextSize: 40 });
     expect(await guessed(draft, [drafted('Say?')], 5)).toEqual(['aa']);
@@ -80,7 +109,7 @@ test('what guessing took is forgotten when a draft model is not asked for long',
 });
 
 describe('an answer with a draft model', () => {
-  /** Answers with a model that takes 4 ms for a step. */
+  /** Answers with a model whose steps take so long that guesses pay. */
   const answered = async (
     draftOptions: LettersOptions,
     prompt = 'Tell?',
@@ -93,7 +122,7 @@ describe('an answer with a draft model', () => {
     const backend = new LettersBackend({
       next: says(story),
       contextSize: 600,
-      onDecode: () => new Promise((resolve) => setTimeout(resolve, 4)),
+      onDecode: () => new Promise((resolve) => setTimeout(resolve, 10)),
     });
     const failures: unknown[] = [];
     const { draft } = draftWith(draftOptions);

@@ -13,12 +13,22 @@ export interface Drafted {
   readonly next: number;
 }
 
-/** What reading text is taken to take before it was measured: so few tokens at first. */
+/** Tokens that are read at a time at first, before it is known what that takes. */
 const firstPiece = 64;
+/** However long it takes: an answer that goes on is caught up with, and what a batch takes is more than its tokens do. */
+const leastPiece = 32;
 /** Steps after which an exception is not to keep it from being asked any longer. */
 const forgetAfter = 100;
 /** Weight of the newest measurement. */
 const weight = 0.2;
+
+/** Numbers of tokens: some families fill up one of two that are otherwise the same. */
+export interface Vocabularies {
+  /** Of the model that answers. */
+  readonly answering: number;
+  /** Of the draft model. */
+  readonly own: number;
+}
 
 /**
  * A second, smaller model that guesses what a model will say ("draft model"). It follows the answers in sequences of
@@ -26,7 +36,7 @@ const weight = 0.2;
  */
 export class Draft {
   readonly #backend: StepBackend;
-  readonly #vocabularySize: number;
+  readonly #vocabulary: Vocabularies;
   readonly #sampler: TokenSampler;
   /** What its sequences hold. */
   readonly #held: readonly number[][];
@@ -36,17 +46,16 @@ export class Draft {
   readonly #guessMs = new Map<number, number>();
   #unasked = 0;
 
-  /** @param vocabularySize of the answering model: it does not know tokens beyond */
-  constructor(backend: StepBackend, vocabularySize: number) {
+  constructor(backend: StepBackend, vocabulary: Vocabularies) {
     this.#backend = backend;
-    this.#vocabularySize = vocabularySize;
+    this.#vocabulary = vocabulary;
     this.#held = Array.from({ length: backend.sequences }, () => []);
     this.#sampler = backend.createSampler({ settings: greedySampling, grammar: undefined, prompt: [] });
   }
 
   /** Whether it can guess on without reading much. */
   isReady(answer: Drafted): boolean {
-    return this.#hasRoom(answer) && this.#unread(answer) <= longestGuess + 1;
+    return this.#canFollow(answer) && this.#unread(answer) <= longestGuess + 1;
   }
 
   /** @returns milliseconds that guessing one token for each of so many takes; undefined: not known */
@@ -62,11 +71,9 @@ export class Draft {
 
   /** Reads some of the texts that it is behind with, for so long at most. */
   async read(answers: readonly Drafted[], mostMs: number): Promise<void> {
-    const unread = answers.filter((answer) => this.#hasRoom(answer) && !this.isReady(answer));
-    let left = Math.min(
-      this.#backend.batchSize,
-      this.#readMs === undefined ? firstPiece : Math.max(1, Math.floor(mostMs / this.#readMs)),
-    );
+    const unread = answers.filter((answer) => this.#canFollow(answer) && !this.isReady(answer));
+    const piece = this.#readMs === undefined ? firstPiece : Math.floor(mostMs / this.#readMs);
+    let left = Math.min(this.#backend.batchSize, Math.max(leastPiece, piece));
     const parts: BatchPart[] = [];
     for (const answer of unread) {
       if (left === 0) break;
@@ -101,7 +108,7 @@ export class Draft {
       const chosen = await this.#compute(parts);
       parts = parts.flatMap(({ sequence }, index) => {
         const token = tokenOf(chosen[index]);
-        if (token === undefined || token >= this.#vocabularySize) return [];
+        if (token === undefined || token >= this.#vocabulary.answering) return [];
         guesses.get(sequence)?.push(token);
         return [this.#part(sequence, [token], true)];
       });
@@ -114,8 +121,17 @@ export class Draft {
     return answers.map(({ sequence }) => guesses.get(sequence) ?? []);
   }
 
-  #hasRoom({ held }: Drafted): boolean {
-    return held.length + 1 + longestGuess <= this.#backend.contextSize;
+  /** Another request has taken the place of the one that it followed: nothing of it is to be noticed. */
+  forget(sequence: number): void {
+    const held = this.#held[sequence];
+    if (held !== undefined && held.length > 0) held.length = this.#backend.truncate(sequence, 0);
+  }
+
+  /** Whether the text fits, and all of it means something here. */
+  #canFollow({ held, next }: Drafted): boolean {
+    const { answering, own } = this.#vocabulary;
+    const isKnown = own >= answering || [next, ...held].every((token) => token < own);
+    return isKnown && held.length + 1 + longestGuess <= this.#backend.contextSize;
   }
 
   #unread({ sequence, held }: Drafted): number {

@@ -8,6 +8,7 @@ import {
   type LlamaContext,
   type LlamaGrammar,
   type LlamaModel,
+  type LlamaModelOptions,
   type LlamaRankingContext,
   type Token,
 } from 'node-llama-cpp';
@@ -250,31 +251,56 @@ const backendOf = async (
 };
 
 /** The model that guesses; without it answers are the same and slower, so what keeps it away is only told. */
-const draftOf = async ({ llama, isOwnBuild, model, spec, log }: Loaded): Promise<Draft | undefined> => {
+const draftOf = async (loaded: Loaded): Promise<Draft | undefined> => {
+  const { spec, log } = loaded;
   if (spec.draft === undefined) return undefined;
+  const tell = (error: unknown): void => log('warn', `The draft model guesses nothing: ${String(error)}`);
+  if (!canShift(loaded.model)) {
+    tell(new Error('guesses cannot be taken back from the model that it is for'));
+    return undefined;
+  }
+  if (spec.gpu !== false && spec.gpuLayers !== 0) {
+    const fitContext = { contextSize: spec.contextSize * spec.parallel };
+    try {
+      return await loadDraft(loaded, spec.draft, { gpuLayers: { fitContext } });
+    } catch (error) {
+      log('warn', `The draft model is loaded without a GPU: ${String(error)}`);
+    }
+  }
   try {
-    const onDevices = spec.gpu !== false && spec.gpuLayers !== 0;
-    const smaller = await llama.loadModel({
-      modelPath: spec.draft.path,
-      ...(onDevices ? {} : { gpuLayers: 0 }),
-    });
-    if (![model, smaller].every(canShift)) throw new Error('guesses cannot be taken back from such models');
+    return await loadDraft(loaded, spec.draft, { gpuLayers: 0 });
+  } catch (error) {
+    tell(error);
+    return undefined;
+  }
+};
+
+const loadDraft = async (
+  { llama, isOwnBuild, model, spec }: Loaded,
+  { path, threads }: NonNullable<LoadSpec['draft']>,
+  layers: Pick<LlamaModelOptions, 'gpuLayers'>,
+): Promise<Draft> => {
+  const smaller = await llama.loadModel({ modelPath: path, ...layers });
+  try {
+    if (!canShift(smaller)) throw new Error('guesses cannot be taken back from it');
     const contextSize = Math.min(spec.contextSize, smaller.trainContextSize);
     const context = await smaller.createContext({
       contextSize,
       sequences: spec.parallel,
       batchSize: Math.min(batchSize, Math.max(contextSize, spec.parallel)),
-      threads: spec.draft.threads,
+      threads,
       // Else what is behind a sliding window could not be taken back.
       swaFullCache: true,
     });
     const backend = await backendOf({ llama, isOwnBuild, model: smaller, context }, contextSize);
-    return new Draft(backend, model.fileInfo.metadata.tokenizer.ggml.tokens.length);
+    return new Draft(backend, { answering: vocabularySizeOf(model), own: vocabularySizeOf(smaller) });
   } catch (error) {
-    log('warn', `The draft model guesses nothing: ${String(error)}`);
-    return undefined;
+    await smaller.dispose();
+    throw error;
   }
 };
+
+const vocabularySizeOf = ({ fileInfo }: LlamaModel): number => fileInfo.metadata.tokenizer.ggml.tokens.length;
 
 const schedulerOf = async (loaded: Loaded, contextSize: number): Promise<TokenScheduler> => {
   const { model, context, spec, log } = loaded;

@@ -104,7 +104,7 @@ const guessing = (known: ReadonlyMap<string, readonly number[]>): StepSchedulerO
 
 /** Five tokens of every answer in every step, by the other model. */
 const drafting = (isOwnBuild: boolean): StepSchedulerOptions['speculation'] => {
-  const draft = new Draft(backendOf(isOwnBuild, other), 4096);
+  const draft = new Draft(backendOf(isOwnBuild, other), { answering: 4096, own: 4096 });
   return {
     begin: () => ({ chance: 1, next: [], follow: () => undefined }),
     choose: async (answers) => {

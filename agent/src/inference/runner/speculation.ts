@@ -53,6 +53,11 @@ export class Speculation {
     this.#onFailure = onFailure;
   }
 
+  /** Another user's request begins in a sequence. */
+  forget(sequence: number): void {
+    this.#draft?.forget(sequence);
+  }
+
   /** An answer begins. @param prediction what it will probably be */
   begin(prompt: readonly number[], prediction: readonly number[]): Guesses {
     const drafts = this.#draft === undefined ? undefined : new AnswerDrafts(this.#chance);
@@ -81,14 +86,22 @@ export class Speculation {
       promptMs,
       draftMs: this.#draftMs(drafting.size, answers.length),
     });
-    if (length === 0 && drafting.size > 0) this.#draft?.unasked();
-    const drafted = length === 0 ? [] : await this.#guess([...drafting.values()], length);
-    const byPlace = new Map([...drafting.keys()].map((place, index) => [place, drafted[index] ?? []]));
-    return answers.map(({ guesses }, index) => {
-      guesses?.drafts?.guessed(byPlace.get(index) ?? []);
-      const next = byPlace.get(index) ?? guesses?.next;
-      return Array.from({ length }, (_, place) => next?.[place] ?? anyToken);
-    });
+    const asked = length === 0 ? new Map<number, Guessed>() : drafting;
+    if (asked.size === 0) {
+      this.#draft?.unasked();
+      this.#chance.untried();
+    }
+    const drafted = await this.#guess([...asked.values()], length);
+    const byPlace = new Map([...asked.keys()].map((place, index) => [place, drafted[index] ?? []]));
+    const next = answers.map(({ guesses }, index) => byPlace.get(index) ?? guesses?.next ?? []);
+    for (const [index, { guesses }] of answers.entries()) {
+      const guess = byPlace.get(index);
+      if (guess === undefined) guesses?.drafts?.unasked();
+      else guesses?.drafts?.guessed(guess);
+    }
+    // A draft model may have less to say than it was asked for.
+    const longest = Math.min(length, Math.max(0, ...next.map((tokens) => tokens.length)));
+    return next.map((tokens) => Array.from({ length: longest }, (_, place) => tokens[place] ?? anyToken));
   }
 
   /** A step has been computed that went on with answers only. @param ms without what guessing took */

@@ -32,7 +32,7 @@ const alone = async (prompt: string, most: number): Promise<string> => {
 const kind = 'You are kind. You know much. '.repeat(6);
 const beginnings = ['', kind, `${kind}But today you are tired. `.repeat(2), 'You know little. '.repeat(12)];
 
-const guessed = { right: 0, wrong: 0 };
+const guessed = { right: 0, wrong: 0, drafted: 0 };
 
 /** Guesses some letters of each answer, often right: what it would be alone is known. */
 const guessesByChance = (chance: () => number): NonNullable<StepSchedulerOptions['speculation']> => ({
@@ -68,8 +68,11 @@ const drafting = (sequences: number): Speculation => {
     next: (held) => (digest(held) % 5 === 0 ? 97 : next(held)),
     sequences,
     contextSize: contextSize - 100,
+    onDecode: () => {
+      guessed.drafted += 1;
+    },
   });
-  return new Speculation(contextSize, new Draft(backend, 256), (error) => {
+  return new Speculation(contextSize, new Draft(backend, { answering: 256, own: 256 }), (error) => {
     throw error;
   });
 };

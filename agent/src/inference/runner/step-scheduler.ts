@@ -30,7 +30,8 @@ export interface StepSchedulerOptions {
   /** How long a step of so many milliseconds may wait for requests that are being prepared. */
   readonly waitMs?: ((stepMs: number) => number) | undefined;
   /** Undefined: tokens are computed one after the other. */
-  readonly speculation?: Pick<Speculation, 'begin' | 'choose' | 'measured'> | undefined;
+  readonly speculation?:
+    (Pick<Speculation, 'begin' | 'choose' | 'measured'> & Partial<Pick<Speculation, 'forget'>>) | undefined;
 }
 
 interface Waiting {
@@ -56,6 +57,8 @@ export class StepScheduler implements TokenScheduler {
   readonly #pace: PromptPace;
   readonly #newcomers: Newcomers;
   readonly #speculation: StepSchedulerOptions['speculation'];
+  /** Whether answers have waited for prompts in the last step. */
+  #hasDelayed = false;
   #isLooping = false;
   #isWoken = false;
   #wake: (() => void) | undefined;
@@ -174,6 +177,7 @@ export class StepScheduler implements TokenScheduler {
       const { sequence, cachedTokens } = await this.#starts.begin(starter, choice, stored);
       const held = this.#held.of(sequence);
       if (held === undefined) throw new Error(`There is no sequence ${sequence}.`);
+      if (held.tenant !== task.tenant) this.#speculation?.forget?.(sequence);
       // Before anything fails: what the sequence holds now is theirs.
       held.tenant = task.tenant;
       held.user = {
@@ -232,6 +236,7 @@ export class StepScheduler implements TokenScheduler {
     const { parts, fillers } = planBatch(turns, bystanders, {
       batchSize: this.#backend.batchSize,
       promptBudget: this.#pace.budget,
+      hasDelayed: this.#hasDelayed,
       contextSize: this.#backend.contextSize,
       needsAdjacent: this.#backend.needsAdjacent,
     });
@@ -261,6 +266,7 @@ export class StepScheduler implements TokenScheduler {
       else promptTokens += computed;
       this.#take(run, choices);
     }
+    this.#hasDelayed = promptTokens > 0 && answers > 0;
     this.#pace.measured(promptTokens, answers, ms);
     if (promptTokens === 0) this.#speculation?.measured(turns, ms);
   }

@@ -101,6 +101,8 @@ describe('the indexes of an agent', () => {
     error: () => undefined,
     child: () => logger,
   };
+  const openIndexes = (stopped = never): ChunkIndexes =>
+    new ChunkIndexes({ dataDir: folder, logger, heavy: (_key, _signal, work) => work(), stopped });
   const fileOf = async (path: string): Promise<IndexedFile> => ({
     path,
     digest: hash(await readFile(path)),
@@ -112,19 +114,19 @@ describe('the indexes of an agent', () => {
     const path = join(folder, 'model.gguf');
     await writeFile(path, await readFile(model));
     const file = await fileOf(path);
-    const indexes = new ChunkIndexes(folder, logger);
+    const indexes = openIndexes();
     const [one, other] = await Promise.all([indexes.of(file, never), indexes.of(file, never)]);
     expect(one).toBe(other);
     // The file is not asked any more.
     await rm(path);
-    expect(await new ChunkIndexes(folder, logger).of(file, never)).toEqual(one);
+    expect(await openIndexes().of(file, never)).toEqual(one);
     expect(await readdir(join(folder, 'chunk-indexes'))).toEqual([`${file.digest}.json`]);
     expect(warnings).toEqual([]);
   });
 
   test('are computed again where what is stored is damaged, or of another file', async () => {
     const file = await fileOf(model);
-    const indexes = new ChunkIndexes(folder, logger);
+    const indexes = openIndexes();
     const right = await indexes.of(file, never);
     const stored = join(folder, 'chunk-indexes', `${file.digest}.json`);
     for (const wrong of ['{', encodeChunkIndex({ chunker: 'fixed-1', size: 0, chunks: [] })]) {
@@ -135,11 +137,27 @@ describe('the indexes of an agent', () => {
     expect(decodeChunkIndex(await readFile(stored, 'utf8'))).toEqual(right);
   });
 
+  test('are waited for no longer than one wants, and read for the others', async () => {
+    const file = await fileOf(model);
+    const indexes = openIndexes();
+    const wait = new AbortController();
+    const [left, stayed] = [indexes.of(file, wait.signal), indexes.of(file, never)];
+    wait.abort(new Error('left'));
+    await expect(left).rejects.toThrow('left');
+    expect((await stayed).chunker).toBe('gguf-1');
+    await expect(indexes.of(file, wait.signal)).rejects.toThrow('left');
+  });
+
+  test('are read no further when the agent stops', async () => {
+    const stopped = AbortSignal.abort(new Error('stopped'));
+    await expect(openIndexes(stopped).of(await fileOf(model), never)).rejects.toThrow('stopped');
+  });
+
   test('are not given where the file changes meanwhile', async () => {
     const path = join(folder, 'model.gguf');
     await writeFile(path, await readFile(model));
     const file = await fileOf(path);
     await writeFile(path, await readFile(second));
-    await expect(new ChunkIndexes(folder, logger).of(file, never)).rejects.toThrow('has changed');
+    await expect(openIndexes().of(file, never)).rejects.toThrow('has changed');
   });
 });

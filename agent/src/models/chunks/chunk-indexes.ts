@@ -12,6 +12,24 @@ export interface IndexedFile {
   readonly fingerprint: Fingerprint;
 }
 
+/** Runs work that reads whole files: few at a time, and one at a time per key. */
+type HeavyWork = <T>(key: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
+export interface ChunkIndexesOptions {
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly heavy: HeavyWork;
+  /** Aborted when the agent stops. */
+  readonly stopped: AbortSignal;
+}
+
+/** A file is not any more what it was when its digest was computed. */
+export class FileChanged extends Error {
+  constructor(path: string) {
+    super(`${path} has changed while its chunks were read`);
+  }
+}
+
 /** Indexes that are kept on disk; each takes about a hundred thousandth of its file. */
 const maxKept = 200;
 
@@ -19,32 +37,48 @@ const maxKept = 200;
 export class ChunkIndexes {
   readonly #folder: string;
   readonly #logger: Logger;
+  readonly #heavy: HeavyWork;
+  readonly #stopped: AbortSignal;
   /** Being computed, by the digest of the file. */
   readonly #running = new Map<string, Promise<ChunkIndex>>();
 
-  constructor(dataDir: string, logger: Logger) {
+  constructor({ dataDir, logger, heavy, stopped }: ChunkIndexesOptions) {
     this.#folder = join(dataDir, 'chunk-indexes');
     this.#logger = logger;
+    this.#heavy = heavy;
+    this.#stopped = stopped;
   }
 
   /**
-   * @param signal ends the reading of the file, for all who wait for it
-   * @throws the error of the file system; Error when the file has changed meanwhile; the signal's reason
+   * @param signal ends the wait, not the reading of the file, which others may wait for
+   * @throws the error of the file system; FileChanged; the signal's reason
    */
-  of(file: IndexedFile, signal: AbortSignal): Promise<ChunkIndex> {
+  async of(file: IndexedFile, signal: AbortSignal): Promise<ChunkIndex> {
+    signal.throwIfAborted();
+    const gone = Promise.withResolvers<never>();
+    const onAbort = (): void => gone.reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([this.#find(file), gone.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #find(file: IndexedFile): Promise<ChunkIndex> {
+    const stored = await this.#load(file);
+    if (stored !== undefined) return stored;
     const running = this.#running.get(file.digest);
     if (running !== undefined) return running;
-    const started = this.#find(file, signal).finally(() => this.#running.delete(file.digest));
+    const started = this.#read(file).finally(() => this.#running.delete(file.digest));
     this.#running.set(file.digest, started);
     return started;
   }
 
-  async #find(file: IndexedFile, signal: AbortSignal): Promise<ChunkIndex> {
-    const stored = await this.#load(file);
-    if (stored !== undefined) return stored;
-    const index = await readChunkIndex(file.path, signal);
-    if (!sameFingerprint(await fingerprintOf(file.path), file.fingerprint))
-      throw new Error(`${file.path} has changed while its chunks were read`);
+  async #read(file: IndexedFile): Promise<ChunkIndex> {
+    const { path, fingerprint } = file;
+    const index = await this.#heavy(path, this.#stopped, () => readChunkIndex(path, this.#stopped));
+    if (!sameFingerprint(await fingerprintOf(path), fingerprint)) throw new FileChanged(path);
     await this.#save(file, index);
     return index;
   }
