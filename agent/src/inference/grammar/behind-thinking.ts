@@ -9,6 +9,8 @@ export interface ThinkingText {
   readonly between: string | undefined;
   /** Before the answer, whether something was thought or not. */
   readonly before: string;
+  /** One of these may come before the answer as well. */
+  readonly heads?: readonly string[];
   /** Whether there may be no answer behind what is thought. */
   readonly mayEnd: boolean;
 }
@@ -19,7 +21,7 @@ export interface ThinkingText {
  */
 export const behindThinking = (
   grammar: string,
-  { open, close, between, before, mayEnd }: ThinkingText,
+  { open, close, between, before, heads = [], mayEnd }: ThinkingText,
 ): string => {
   const gap = between === undefined ? '[ \\n]{0,4}' : literal(between);
   const thought = textUpTo({
@@ -30,9 +32,18 @@ export const behindThinking = (
   });
   return [
     `root ::= ${open === '' ? 'THOUGHT-0' : `${literal(open)} THOUGHT-0 | BEGIN`}`,
-    `BEGIN ::= ${before === '' ? '' : `${literal(before)} `}ANSWER`,
-    grammar.trimEnd().replace(/^root ::=/, 'ANSWER ::='),
+    `BEGIN ::= ${before === '' ? '' : `${literal(before)} `}${anyOf(heads)}ANSWER`,
+    asAnswer(grammar),
     ...toLines(thought),
     '',
   ].join('\n');
 };
+
+/** As this, for an answer without thinking. */
+export const behindHeads = (grammar: string, heads: readonly string[]): string =>
+  [`root ::= ${anyOf(heads)}ANSWER`, asAnswer(grammar), ''].join('\n');
+
+const anyOf = (heads: readonly string[]): string =>
+  heads.length === 0 ? '' : `(${heads.map((head) => literal(head)).join(' | ')})? `;
+
+const asAnswer = (grammar: string): string => grammar.trimEnd().replace(/^root ::=/, 'ANSWER ::=');

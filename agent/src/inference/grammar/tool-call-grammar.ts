@@ -5,7 +5,7 @@ import { maxWork, writeSchema } from './json-schema-to-grammar.ts';
 import { acceptsText, parametersOf, requiredOf } from './parameter-schema.ts';
 import { WorkBudget } from './refusal.ts';
 import { textUpTo } from './text-up-to.ts';
-import { hermesSyntax, type ToolCallSyntax } from './tool-call-syntax.ts';
+import { hermesSyntax, writtenName, type ToolCallSyntax } from './tool-call-syntax.ts';
 
 /** More calls in one answer are a model that does not end. */
 const maxCalls = 128;
@@ -30,9 +30,8 @@ export const toolCallGrammar = ({ tools, parallel, syntax = hermesSyntax }: Tool
   const [beforeName, beforeArguments, behind] = syntax.call;
   const budget = new WorkBudget(maxWork);
   const calls = tools.map(({ name, parameters = noArguments }): Alternative => {
-    const written = syntax.quotedName ? JSON.stringify(name) : name;
     const args = writtenArguments(name, parameters, syntax, rules, budget);
-    return [literal(written + beforeArguments), ...args, ...fixed(behind)];
+    return [literal(writtenName(syntax, name) + beforeArguments), ...args, ...fixed(behind)];
   });
   // What all calls begin with stands once: each way to go on costs the sampler a look at the whole vocabulary.
   rules.define('named-call', calls);
@@ -95,19 +94,21 @@ const keywordArguments = (
   return [firstRequired < 0 ? `${all}?` : all];
 };
 
+const asItIs = (name: string): string => name;
+
 /** Each argument between its tags, in the order of the tool; what may be left out can be left out. */
 const taggedArguments = (
   tool: string,
   schema: Readonly<Record<string, unknown>>,
-  { tagged, kinds, nameEnd }: ToolCallSyntax & Required<Pick<ToolCallSyntax, 'tagged'>>,
+  { tagged, kinds, nameEnd, escaped = asItIs }: ToolCallSyntax & Required<Pick<ToolCallSyntax, 'tagged'>>,
   rules: GrammarRules,
   budget: WorkBudget,
 ): Alternative => {
   const [beforeName, beforeValue, behindValue] = tagged;
   const required = requiredOf(schema);
   return parametersOf(schema).map(([name, own]) => {
-    const opening = literal(beforeName + name + beforeValue);
-    const behind = nameEnd === undefined ? behindValue : behindValue + name + nameEnd;
+    const opening = literal(beforeName + escaped(name) + beforeValue);
+    const behind = nameEnd === undefined ? behindValue : behindValue + escaped(name) + nameEnd;
     const argument = rules.name('argument');
     const isText = acceptsText(schema, name);
     const kind = kinds === undefined ? [] : writtenKind(kinds, isText, rules);

@@ -16,15 +16,27 @@ export interface ToolCallSyntax {
   readonly tagged?: readonly [string, string, string];
   /** What is said of the kind of a value between tags: of a text, of any other value, and what comes behind it. */
   readonly kinds?: { readonly text: string; readonly others: readonly string[]; readonly behind: string };
+  /** How names of tools and arguments are written that do not stand as they are. */
+  readonly escaped?: (name: string) => string;
   /** The name of an argument stands once more behind its value, and this behind it. */
   readonly nameEnd?: string;
   /** Between the name of an argument and its value, and between two arguments, where they are written as in Python. */
   readonly keywords?: readonly [string, string];
   /** Around a text, where arguments are written as in Python but texts without escapes. */
   readonly quote?: string;
-  /** What tells a call from text, where the first mark of one alone does not. */
-  readonly begin?: string;
+  /** What tells a call from text, where the first mark of one alone does not; false: nothing that is before its name. */
+  readonly begin?: string | false;
 }
+
+/** Letters of the name of an argument before `=`, as a class of GBNF and of regular expressions. */
+export const pythonKey = String.raw`[^=,()"'\n]`;
+
+/** As this, before `:` where names have no quotes; those of members of objects are written so as well. */
+export const unescapedKey = String.raw`[^:,{}"'<>\n]`;
+
+/** The name of a tool as it stands in a call. */
+export const writtenName = ({ quotedName, escaped }: ToolCallSyntax, name: string): string =>
+  quotedName ? JSON.stringify(name) : (escaped?.(name) ?? name);
 
 const jsonCall = ['{"name": ', ', "arguments": ', '}'] as const;
 
@@ -101,6 +113,7 @@ export const kimiK3Syntax: ToolCallSyntax = {
   call: ['<|open|>call tool="', '" index="1"<|sep|>', k3Close('call')],
   quotedName: false,
   tagged: ['<|open|>argument key="', '" type="', k3Close('argument')],
+  escaped: (name) => name.replaceAll('&', '&amp;').replaceAll('"', '&quot;'),
   kinds: { text: 'string', others: ['number', 'boolean', 'null', 'object', 'array'], behind: '"<|sep|>' },
   begin: '<|open|>tools<|sep|>',
 };
@@ -130,7 +143,8 @@ export const actionSyntax: ToolCallSyntax = {
   separator: ',\n',
   call: ['    {"tool_name": ', ', "parameters": ', '}'],
   quotedName: true,
-  begin: 'Action:\n```json',
+  // An answer without a call begins so too.
+  begin: false,
 };
 
 /** GigaChat 3: a message of another role behind what the assistant says. */

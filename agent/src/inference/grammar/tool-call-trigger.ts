@@ -1,6 +1,6 @@
 import { literal } from './gbnf-text.ts';
 import { textUpTo, toLines } from './text-up-to.ts';
-import type { ToolCallSyntax } from './tool-call-syntax.ts';
+import { pythonKey, unescapedKey, writtenName, type ToolCallSyntax } from './tool-call-syntax.ts';
 
 /** Any JSON object. White space and digits are bounded: small models go on with them for ever. */
 const json = [
@@ -26,11 +26,14 @@ const python = [
   String.raw`ws ::= "" | " " | "\n" [ \t]{0,20}`,
 ];
 
+/** A name of such letters; none before it is a blank. */
+const nameOf = (letter: string): string => `${letter.replace(/\]$/, ' ]')} ${letter}{0,127}`;
+
 /** Values with texts between marks instead of quotes, and names without any. */
 const unescaped = (quote: string): readonly string[] => [
   'value ::= text | dict | list | number | "true" | "false" | "null"',
   'dict ::= "{" ws (pair ("," ws pair)* ws)? "}"',
-  String.raw`pair ::= (text | [^:{}\[\],"<>\n]{1,128}) ":" ws value`,
+  `pair ::= (text | ${nameOf(unescapedKey)}) ":" ws value`,
   'list ::= "[" ws (value ("," ws value)* ws)? "]"',
   `text ::= ${literal(quote)} quoted-0`,
   ...toLines(textUpTo({ mark: quote, nameOf: (seen) => `quoted-${seen}`, behind: [], mayEnd: false })),
@@ -61,12 +64,12 @@ export const triggeredCallGrammar = ({
   syntax,
   openings,
 }: TriggeredCalls): string | undefined => {
-  const { separator, close, quotedName } = syntax;
+  const { separator, close } = syntax;
   const [beforeName, beforeArguments, behind] = syntax.call;
   const opening = syntax.begin ?? openings.find((one) => (syntax.open + beforeName).startsWith(one));
-  if (opening === undefined) return undefined;
+  if (opening === undefined || opening === false) return undefined;
   const rest = (syntax.open + beforeName).slice(opening.length);
-  const written = names.map((name) => literal((quotedName ? JSON.stringify(name) : name) + beforeArguments));
+  const written = names.map((name) => literal(writtenName(syntax, name) + beforeArguments));
   const more = parallel && separator !== undefined ? ` more{0,${maxCalls - 1}}` : '';
   const text = textUpTo({ mark: opening, nameOf: (seen) => `text-${seen}`, behind: ['calls'], mayEnd: true });
   // A line break behind a call may be the end as well as the way to the next one.
@@ -87,13 +90,14 @@ const argumentLines = (syntax: ToolCallSyntax): readonly string[] => {
     const [assign, separator] = keywords;
     return [
       `arguments ::= (argument (${literal(separator)} argument){0,63})?`,
-      `argument ::= [a-zA-Z_] [a-zA-Z0-9_-]{0,127} ${literal(assign)} value`,
+      `argument ::= ${nameOf(quote === undefined ? pythonKey : unescapedKey)} ${literal(assign)} value`,
       ...(quote === undefined ? python : unescaped(quote)),
     ];
   }
   if (tagged === undefined) return ['arguments ::= object', ...json];
   const [beforeName, beforeValue, behind] = tagged;
-  const name = '[^<>\\n]{1,128}';
+  // A quote ends it where one stands around it.
+  const name = beforeValue.startsWith('"') ? '[^<>"\\n]{1,128}' : '[^<>\\n]{1,128}';
   const kind =
     kinds === undefined
       ? ''

@@ -1,4 +1,4 @@
-import { behindThinking } from '../grammar/behind-thinking.ts';
+import { behindHeads, behindThinking } from '../grammar/behind-thinking.ts';
 import { triggeredCallGrammar } from '../grammar/tool-call-trigger.ts';
 import type { AnswerForm } from './answer-form.ts';
 import type { Job } from './protocol.ts';
@@ -25,7 +25,9 @@ export const answerGrammar = async (
   // A grammar that a client has written is for the whole answer.
   const isOurs = free || calls !== undefined || job.endsWithJson;
   if (own === undefined || !isOurs || form.thinking === undefined) return own;
-  const { open, close, hasChannels } = form.thinking;
+  const { open, close, hasChannels, head } = form.thinking;
+  // Calls stand outside of what a head is before, and a free answer has it anyway.
+  const heads = head === undefined || free || calls !== undefined ? [] : [head.first, head.next];
   if (hasChannels)
     return free
       ? own
@@ -36,15 +38,17 @@ export const answerGrammar = async (
           before: calls === undefined ? '<|channel|>final<|message|>' : '',
           mayEnd: false,
         });
-  return thinking === undefined
-    ? own
-    : behindThinking(own, {
-        open: thinking.isOpen ? '' : open,
-        close,
-        between: undefined,
-        before: '',
-        mayEnd: free,
-      });
+  if (thinking === undefined) return heads.length === 0 ? own : behindHeads(own, heads);
+  // What is thought begins like what is said: Muse has a blank before both.
+  const opening = head?.first.startsWith(' ') === true ? ` ${open}` : open;
+  return behindThinking(own, {
+    open: thinking.isOpen ? '' : opening,
+    close,
+    between: undefined,
+    before: '',
+    heads,
+    mayEnd: free,
+  });
 };
 
 /** A model that chooses freely may speak of a call in its thinking, and in any channel but that for calls. */

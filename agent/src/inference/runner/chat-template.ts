@@ -4,10 +4,28 @@ import { Worker } from 'node:worker_threads';
 import { RunnerFailure } from './failure.ts';
 import type { RenderReply, RenderRequest } from './render-worker.ts';
 
-/** A template has refused what it was given, or is wrong; others have run out of time or memory. */
+/** A template has refused what it was given; others are wrong, or have run out of time or memory. */
 export class TemplateRefusal extends RunnerFailure {
   constructor(message: string) {
     super('template_failed', `The chat template failed: ${message}.`);
+  }
+}
+
+/** The time that all ways to render one conversation may take together, in ms of the thread's work. */
+export class RenderTime {
+  readonly totalMs: number;
+  #spentMs = 0;
+
+  constructor(totalMs: number) {
+    this.totalMs = totalMs;
+  }
+
+  get leftMs(): number {
+    return Math.max(0, this.totalMs - this.#spentMs);
+  }
+
+  spend(ms: number): void {
+    this.#spentMs += ms;
   }
 }
 
@@ -28,20 +46,25 @@ export class TemplateRenderer {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param timeoutMs from the moment the thread begins with this template.
+   * @param time what is left of it counts from the moment the thread begins with this template.
+   * @throws TemplateRefusal what the template says of the variables
    * @throws RunnerFailure template_failed
    */
-  render(template: string, variables: Readonly<Record<string, unknown>>, timeoutMs: number): Promise<string> {
+  render(template: string, variables: Readonly<Record<string, unknown>>, time: RenderTime): Promise<string> {
     const request: RenderRequest = { template, variables, maxUnits: maxRenderedUnits };
-    const result = this.#last.then(() => this.#render(request, timeoutMs));
+    const result = this.#last.then(() => this.#render(request, time));
     this.#last = result.catch(() => undefined);
     return result;
   }
 
-  #render(request: RenderRequest, timeoutMs: number): Promise<string> {
+  #render(request: RenderRequest, time: RenderTime): Promise<string> {
+    const late = `The chat template did not finish within ${time.totalMs} ms.`;
+    if (time.leftMs === 0) return Promise.reject(new RunnerFailure('template_failed', late));
     const worker = (this.#worker ??= this.#start());
     return new Promise((resolve, reject) => {
+      let began: number | undefined;
       const finish = (settle: () => void): void => {
+        if (began !== undefined) time.spend(performance.now() - began);
         clearTimeout(timer);
         worker.off('message', onMessage);
         worker.off('error', onError);
@@ -54,16 +77,24 @@ export class TemplateRenderer {
           void worker.terminate();
           reject(new RunnerFailure('template_failed', message));
         });
-      const expire = (): void => abandon(`The chat template did not finish within ${timeoutMs} ms.`);
+      const expire = (): void => {
+        // Timers may be early by a part of a millisecond.
+        time.spend(time.leftMs);
+        abandon(late);
+      };
       let timer = setTimeout(expire, startTimeoutMs);
       const onMessage = (reply: RenderReply): void => {
         if (reply.type === 'started') {
           clearTimeout(timer);
-          timer = setTimeout(expire, timeoutMs);
+          began = performance.now();
+          timer = setTimeout(expire, time.leftMs);
         } else if (reply.type === 'rendered') {
           finish(() => resolve(reply.text));
-        } else {
+        } else if (reply.type === 'refused') {
           finish(() => reject(new TemplateRefusal(reply.message)));
+        } else {
+          const message = `The chat template failed: ${reply.message}.`;
+          finish(() => reject(new RunnerFailure('template_failed', message)));
         }
       };
       const onError = (error: Error): void => abandon(`The chat template failed: ${error.message}.`);

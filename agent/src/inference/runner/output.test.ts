@@ -158,6 +158,13 @@ describe('control tokens', () => {
     expect(told({ template, answer, controls, input: { tools: [], think: false } }).text).toBe('b');
   });
 
+  test('that a model writes although no thinking is asked for is not its answer', () => {
+    const answer = 'Here are my reasoning steps:\na\n[BEGIN FINAL RESPONSE]\nb';
+    const input = { tools: [], think: false } as const;
+    const { thinking, text } = told({ template: '[BEGIN FINAL RESPONSE]', answer, input });
+    expect([thinking.trim(), text]).toEqual(['a', 'b']);
+  });
+
   test('of a call end thinking that has no end of its own', () => {
     const answer = `Hm. ${written.slice(1)}`;
     expect(told({ template: `<think>${template}`, answer, controls: marks, isOpen: true })).toMatchObject({

@@ -144,9 +144,7 @@ export class Output {
       return this.#thinking?.awaitsMarks === true && this.#thinkingMarks.includes(mark) ? mark : undefined;
     this.#hidden.add(mark);
     // Some models go from thinking to a call without a word; as a control token it cannot be only spoken of.
-    const isCall =
-      form.tools?.openings.includes(mark) === true && form.thinking?.close.startsWith(mark) !== true;
-    if (this.#thinking?.phase === 'thinking' && isCall) {
+    if (this.#thinking?.phase === 'thinking' && form.tools?.openings.includes(mark) === true) {
       const { thinking, content } = this.#thinking.endThinking();
       this.#split(thinking, content);
     }
@@ -241,7 +239,8 @@ const splitterOf = (
   // Channels are in every answer of models that have them, wanted or not.
   if (format.hasChannels) return new ChannelSplitter(hasTools);
   // So are these marks of some.
-  const isAlwaysMarked = format.heads !== undefined || format.comesAgain === true;
+  const isAlwaysMarked =
+    format.heads !== undefined || format.comesAgain === true || format.isUnasked === true;
   return thinking === undefined && !isAlwaysMarked
     ? undefined
     : new ThinkingSplitter(format, thinking?.isOpen ?? false);

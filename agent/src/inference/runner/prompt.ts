@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { ChatMessage } from '@ollamamax/api';
 import { answerFormOf } from './answer-form.ts';
-import type { TemplateRenderer } from './chat-template.ts';
+import { RenderTime, type TemplateRenderer } from './chat-template.ts';
 import { RunnerFailure } from './failure.ts';
 import type { LoadedModel } from './loaded-model.ts';
 import type { ChatInput, Job } from './protocol.ts';
 import { SpecialTextGuard } from './special-text.ts';
 import { renderAccepted } from './template-concessions.ts';
 import { templateMessages, templateTools } from './template-messages.ts';
-import { thinkingVariables } from './thinking-formats.ts';
+import { thinkingVariables, type ThinkingFormat } from './thinking-formats.ts';
 
 export interface PromptContext {
   readonly job: Job;
@@ -207,6 +207,7 @@ export const renderChat = async (
     bos_token: model.bosText,
     eos_token: model.eosText,
   };
+  const time = new RenderTime(job.renderTimeoutMs);
   const rendered = await renderAccepted(
     isBegun ? messages.slice(0, -1) : messages,
     form.tools !== undefined,
@@ -214,15 +215,30 @@ export const renderChat = async (
       renderer.render(
         template,
         { ...variables, messages: guard.guard(templateMessages(told, template, form)) },
-        job.renderTimeoutMs,
+        time,
       ),
   );
   const pieces = guard.split(rendered);
   const isOpen = form.thinking !== undefined && rendered.trimEnd().endsWith(form.thinking.open);
   // Some templates have no way to leave thinking out: it is over as soon as it begins.
   const closing = isOpen && (isBegun || think === false) ? [`${form.thinking.close}\n\n`] : [];
+  const start = isBegun
+    ? [...headed(form.thinking, rendered, closing), ...guard.split(guard.guard(begun.content))]
+    : closing;
   return {
-    pieces: [...pieces, ...closing, ...(isBegun ? guard.split(guard.guard(begun.content)) : [])],
+    pieces: [...pieces, ...start],
     opensThinking: isOpen && closing.length === 0,
   };
+};
+
+/** The end of thinking and what the model's family has before an answer, where the template has not written it. */
+const headed = (
+  thinking: ThinkingFormat | undefined,
+  rendered: string,
+  closing: readonly string[],
+): readonly string[] => {
+  const { head, close } = thinking ?? {};
+  if (head === undefined) return closing;
+  if (closing.length > 0) return [`${close}${head.next}`];
+  return rendered.trimEnd().endsWith(head.first.trim()) ? [] : [head.first];
 };

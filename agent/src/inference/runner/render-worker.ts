@@ -1,6 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { parentPort } from 'node:worker_threads';
-import { parseTemplate, renderTemplate, type Program } from './template-interpreter.ts';
+import { parseTemplate, RaisedByTemplate, renderTemplate, type Program } from './template-interpreter.ts';
 
 /**
  * Renders chat templates away from everything else: a template comes with a downloaded file and may loop for
@@ -15,6 +15,8 @@ export interface RenderRequest {
 export type RenderReply =
   | { readonly type: 'started' }
   | { readonly type: 'rendered'; readonly text: string }
+  /** By the template's own words: another conversation it may take. */
+  | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string };
 
 const compiled = new Map<string, Program>();
@@ -36,7 +38,8 @@ const render = (request: RenderRequest): RenderReply => {
       ? { type: 'failed', message: `it produces more than ${request.maxUnits} characters` }
       : { type: 'rendered', text };
   } catch (error) {
-    return { type: 'failed', message: error instanceof Error ? error.message : String(error) };
+    const type = error instanceof RaisedByTemplate ? 'refused' : 'failed';
+    return { type, message: error instanceof Error ? error.message : String(error) };
   }
 };
 

@@ -4,7 +4,7 @@ import { answerFormOf } from './answer-form.ts';
 import { TemplateRefusal } from './chat-template.ts';
 import { RunnerFailure } from './failure.ts';
 import { renderAccepted } from './template-concessions.ts';
-import { parseTemplate, renderTemplate } from './template-interpreter.ts';
+import { parseTemplate, RaisedByTemplate, renderTemplate } from './template-interpreter.ts';
 import { templateMessages } from './template-messages.ts';
 
 const user = (content: string): ChatMessage => ({ role: 'user', content });
@@ -27,7 +27,8 @@ const rendered = async (template: string, messages: readonly ChatMessage[]) => {
     try {
       return renderTemplate(program, { messages: templateMessages(told, template, form) });
     } catch (error) {
-      throw new TemplateRefusal(String(error));
+      if (error instanceof RaisedByTemplate) throw new TemplateRefusal(error.message);
+      throw new RunnerFailure('template_failed', String(error));
     }
   });
   return { text, times };
@@ -84,6 +85,12 @@ describe('a conversation that a template refuses', () => {
       [user('Q'), calls('1', '2'), result('1'), result('2')],
       '[user Q][assistant f{"of": "1"}][tool r1][assistant f{"of": "2"}][tool r2]',
     ],
+    [
+      'has calls one by one where the template leaves out others and takes no system message',
+      refusing("m.role == 'system'") + each.replace('in m.tool_calls', 'in (m.tool_calls or [])[:1]'),
+      [system('S'), user('Q'), calls('1', '2'), result('1'), result('2')],
+      '[user S\n\nQ][assistant f{"of": "1"}][tool r1][assistant f{"of": "2"}][tool r2]',
+    ],
   ])('%s', async (_what, template, messages, wanted) => {
     expect((await rendered(template, messages)).text).toBe(wanted);
   });
@@ -120,6 +127,27 @@ describe('a conversation that a template takes', () => {
       '[system S][user Q][user R][assistant f{"of": "1"}f{"of": "2"}][tool r1][tool r2][system T]',
     );
     expect((await rendered(each, [user('Q'), user('R')])).times).toBe(1);
+  });
+
+  test.each([
+    ['refuses', 'raise_exception("no")'],
+    ['fails at', 'nothing()'],
+  ])('stays as it is where the template leaves out calls and %s others instead', async (_what, failing) => {
+    const template = `{% if messages | length > 4 %}{{ ${failing} }}{% endif %}${each.replace('in m.tool_calls', 'in (m.tool_calls or [])[:1]')}`;
+    const { text } = await rendered(template, [user('Q'), calls('1', '2'), result('1'), result('2')]);
+    expect(text).toBe('[user Q][assistant f{"of": "1"}][tool r1][tool r2]');
+  });
+
+  test('stays as it is where the template fails at others', async () => {
+    const template = `{% if messages[0].content == '?' %}{{ nothing() }}{% endif %}${each}`;
+    const { text } = await rendered(template, [user('Q'), calls('1', '2'), result('1'), result('2')]);
+    expect(text).toBe('[user Q][assistant f{"of": "1"}f{"of": "2"}][tool r1][tool r2]');
+  });
+
+  test('is not tried again where the template is wrong', async () => {
+    await expect(rendered('{{ nothing() }}', [system('S'), user('Q'), user('R')])).rejects.toThrow(
+      'not a function',
+    );
   });
 
   test('is not tried again where time was over', async () => {

@@ -1,5 +1,6 @@
 import type { ChatMessage } from '@ollamamax/api';
 import { TemplateRefusal } from './chat-template.ts';
+import { RunnerFailure } from './failure.ts';
 import {
   callsAsText,
   foldEverySystem,
@@ -30,19 +31,39 @@ export const renderAccepted = async (
   hasTools: boolean,
   render: Render,
 ): Promise<string> => {
+  const accepted = await firstAccepted(messages, hasTools, render);
+  const split = hasTools ? splitCalls(accepted.messages) : accepted.messages;
+  if (split === accepted.messages || !(await losesCalls(render))) return accepted.text;
+  return (await unless(RunnerFailure, render(split))) ?? accepted.text;
+};
+
+/** The conversation, or what the template takes instead of it. */
+const firstAccepted = async (
+  messages: readonly ChatMessage[],
+  hasTools: boolean,
+  render: Render,
+): Promise<{ readonly messages: readonly ChatMessage[]; readonly text: string }> => {
   try {
-    const rendered = await render(messages);
-    const split = hasTools ? splitCalls(messages) : messages;
-    return split === messages || !(await losesCalls(render)) ? rendered : await render(split);
+    return { messages, text: await render(messages) };
   } catch (error) {
     if (!(error instanceof TemplateRefusal)) throw error;
     for (const other of alternatives(messages, hasTools)) {
-      try {
-        return await render(other);
-      } catch (again) {
-        if (!(again instanceof TemplateRefusal)) throw again;
-      }
+      const text = await unless(TemplateRefusal, render(other));
+      if (text !== undefined) return { messages: other, text };
     }
+    throw error;
+  }
+};
+
+/** @returns undefined for such a failure */
+const unless = async (
+  failure: typeof RunnerFailure | typeof TemplateRefusal,
+  rendering: Promise<string>,
+): Promise<string | undefined> => {
+  try {
+    return await rendering;
+  } catch (error) {
+    if (error instanceof failure) return undefined;
     throw error;
   }
 };
@@ -85,11 +106,6 @@ const probe: readonly ChatMessage[] = [
 
 /** Whether of several calls in one message only the first is told. */
 const losesCalls = async (render: Render): Promise<boolean> => {
-  try {
-    const rendered = await render(probe);
-    return rendered.includes('first_probe') && !rendered.includes('second_probe');
-  } catch (error) {
-    if (error instanceof TemplateRefusal) return false;
-    throw error;
-  }
+  const rendered = await unless(RunnerFailure, render(probe));
+  return rendered?.includes('first_probe') === true && !rendered.includes('second_probe');
 };

@@ -28,6 +28,8 @@ describe('templates are read as Jinja reads them', () => {
     ],
     ['nothing as a list', '{{ nothing | length }}{{ none | selectattr("a") | list | length }}', '00'],
     ['nothing as text', '{{ nothing | trim }}{{ "a" + nothing }}{{ nothing + "b" }}', 'ab'],
+    ['the first and the last of nothing', '{% set x = [] | first | default("none") %}{{ x }}{{ ([] | last) is defined }}', 'nonefalse'], // prettier-ignore
+    ['values of all kinds beside each other', '{{ "a" ~ nothing ~ none ~ 1 ~ s.items }}', 'aNone1{"type": "string"}'], // prettier-ignore
     ['conditions', '{{ nothing and nothing.x.y }}{{ 1 or nothing.x.y }}', '1'],
     ['ranges', '{{ range(2) }}{{ range(5, 1, -2) }}{{ range(1, 0) }}', '[0, 1][5, 3][]'],
     ['the time', '{{ strftime_now("%Y-%m-%d %d %b %B %y %H:%M:%S %I%p %a %A %% %q") }}', '2026-01-02 02 Jan January 26 15:04:05 03PM Fri Friday % %q'], // prettier-ignore

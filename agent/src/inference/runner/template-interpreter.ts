@@ -15,7 +15,8 @@ interface Scope {
 }
 
 interface BaseInterpreter {
-  evaluate(node: unknown, scope: Scope): Value;
+  /** @returns undefined for the first and the last of nothing */
+  evaluate(node: unknown, scope: Scope): Value | undefined;
   run(program: Program): Value;
 }
 
@@ -126,13 +127,13 @@ class TemplateInterpreter extends Interpreter {
       case 'BinaryExpression':
         return this.#operation(known, scope);
       default:
-        return super.evaluate(node, scope);
+        return super.evaluate(node, scope) ?? valueOf(undefined);
     }
   }
 
   /** As the package has it, with parts that are evaluated already. */
   #asUsual(node: AnyNode, parts: Readonly<Record<string, unknown>>, scope: Scope): Value {
-    return super.evaluate({ ...node, ...parts }, scope);
+    return super.evaluate({ ...node, ...parts }, scope) ?? valueOf(undefined);
   }
 
   #call(node: AnyNode, scope: Scope): Value {
@@ -206,9 +207,10 @@ class TemplateInterpreter extends Interpreter {
 
   #operation(node: AnyNode, scope: Scope): Value {
     const { value: operator } = node.operator;
-    if (operator !== '+' && operator !== '*') return this.#asUsual(node, {}, scope);
+    if (operator !== '+' && operator !== '*' && operator !== '~') return this.#asUsual(node, {}, scope);
     const left = this.evaluate(node.left, scope);
     const right = this.evaluate(node.right, scope);
+    if (operator === '~') return valueOf(asText(left) + asText(right));
     const result = operator === '+' ? joined(left, right) : repeated(left, right);
     return result === undefined
       ? this.#asUsual(node, { left: evaluated(left), right: evaluated(right) }, scope)
@@ -221,6 +223,12 @@ const joined = (left: Value, right: Value): string | undefined => {
   if (isText(left) && (isMapping(right) || isUndefined(right)))
     return String(left.value) + (isUndefined(right) ? '' : right.toString());
   return isUndefined(left) && isText(right) ? String(right.value) : undefined;
+};
+
+/** As `~` writes a value of any kind. */
+const asText = (value: Value): string => {
+  if (isUndefined(value)) return '';
+  return value.type === 'NullValue' ? 'None' : value.toString();
 };
 
 const repeated = (text: Value, count: Value): string | undefined =>
@@ -258,7 +266,10 @@ const extreme = (list: Value, which: 'min' | 'max'): Value => {
 export const parseTemplate = (source: string): Program =>
   parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
 
-/** @throws Error what the template refuses, or what is wrong with it */
+/**
+ * @throws RaisedByTemplate what the template refuses
+ * @throws Error what is wrong with it
+ */
 export const renderTemplate = (
   program: Program,
   variables: Readonly<Record<string, unknown>>,
@@ -269,6 +280,9 @@ export const renderTemplate = (
   for (const [name, value] of Object.entries(all)) scope.set(name, value);
   return String(new TemplateInterpreter(scope).run(program).value);
 };
+
+/** What a template says with `raise_exception` of what it was given. */
+export class RaisedByTemplate extends Error {}
 
 /** What every template may use. */
 const globalsOf = (
@@ -287,7 +301,7 @@ const globalsOf = (
   functions: tools === undefined ? '' : JSON.stringify(tools, undefined, 2),
   datetime: timeAs('%b %d %Y', now),
   raise_exception: (message: string) => {
-    throw new Error(message);
+    throw new RaisedByTemplate(message);
   },
 });
 

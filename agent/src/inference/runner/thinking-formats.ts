@@ -9,10 +9,14 @@ export interface ThinkingFormat {
   readonly hasChannels: boolean;
   /** What may stand before what the model says, behind its thinking or without any; nobody is to see it. */
   readonly heads?: readonly string[];
+  /** Which of them stands before an answer at its beginning, and which behind what is thought. */
+  readonly head?: { readonly first: string; readonly next: string };
   /** Control tokens that these texts are made of, where they are more than one token. */
   readonly marks?: readonly string[];
   /** Whether thinking may come again between parts of the answer. */
   readonly comesAgain?: boolean;
+  /** Whether models think even where they are told not to. */
+  readonly isUnasked?: boolean;
   /** Variables of the template that say how much is to be thought, beside those that most templates know. */
   readonly switches?: (think: Think) => Readonly<Record<string, unknown>>;
 }
@@ -71,6 +75,7 @@ const thinkingFormats: readonly ThinkingFormat[] = [
     // The template puts the tags together.
     matches: having('<|open|>', '<|close|>', '<|sep|>', "'think'"),
     heads: ['<|open|>response<|sep|>'],
+    head: { first: '<|open|>response<|sep|>', next: '<|open|>response<|sep|>' },
     marks: ['<|open|>', '<|close|>', '<|sep|>'],
     // It refuses other words.
     switches: (think) =>
@@ -93,17 +98,20 @@ const thinkingFormats: readonly ThinkingFormat[] = [
   tagged('solar', '<|think|>', '<|end|>', {
     matches: having('<|begin|>assistant<|think|>'),
     heads: ['<|begin|>assistant<|content|>', '<|content|>', '<|begin|>assistant'],
+    head: { first: '<|content|>', next: '<|begin|>assistant<|content|>' },
     marks: ['<|begin|>', '<|content|>'],
     switches: (think) => (think === false ? { reasoning_effort: 'minimal' } : {}),
   }),
   tagged('muse', 'to=self<|message|>', '<|eom|>', {
     matches: having(' to=self<|message|>', '<|eom|>'),
     heads: ['<|start|>assistant to=user<|message|>', 'to=user<|message|>'],
+    head: { first: ' to=user<|message|>', next: '<|start|>assistant to=user<|message|>' },
     marks: ['<|start|>', '<|message|>', '<|eom|>'],
   }),
   tagged('apertus', '<|inner_prefix|>', '<|inner_suffix|>'),
   tagged('apriel', 'Here are my reasoning steps:', '[BEGIN FINAL RESPONSE]', {
     matches: having('[BEGIN FINAL RESPONSE]'),
+    isUnasked: true,
   }),
   // Some templates only take thinking out of past answers.
   tagged('think', '<think>', '</think>', {

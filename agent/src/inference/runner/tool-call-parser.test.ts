@@ -1,7 +1,10 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
+import { functionGemma } from '../tool-formats/gemma.ts';
 import { functionary } from '../tool-formats/functionary.ts';
 import { hermes } from '../tool-formats/hermes.ts';
 import { kimiK3 } from '../tool-formats/kimi-k3.ts';
+import { lfm2 } from '../tool-formats/lfm2.ts';
+import { apriel, minimaxM1 } from '../tool-formats/marked-json.ts';
 import { solar } from '../tool-formats/solar.ts';
 import type { ToolFormat } from '../tool-formats/tool-format.ts';
 import { ToolCallParser, type ToolPiece } from './tool-call-parser.ts';
@@ -80,6 +83,17 @@ describe('ToolCallParser', () => {
     }
   });
 
+  test('tells no white space between a call and what is not to be seen', () => {
+    const parser = new ToolCallParser({
+      format: apriel,
+      tools: [{ name: 'f' }],
+      newId: () => 'id',
+      isHidden: () => false,
+    });
+    const answer = '<tool_calls>[{"name": "f"}]</tool_calls>\n[END FINAL RESPONSE]\n';
+    expect([...parser.push(answer), ...parser.flush()]).toEqual([call('id', 'f', {})]);
+  });
+
   test('passes text on before the stream ends', () => {
     const parser = parserWith(() => 'id');
     expect(parser.push('Hello')).toEqual([text('Hello')]);
@@ -133,5 +147,62 @@ describe('what is not to be seen in an answer without tools', () => {
       );
       expect(seen(format, pieces, marks)).toBe(wanted);
     }
+  });
+});
+
+describe('a long call that comes in many pieces', () => {
+  const readings = (
+    format: ToolFormat,
+    written: string,
+  ): { readonly pieces: ToolPiece[]; readonly ms: number } => {
+    const parser = new ToolCallParser({
+      format,
+      tools: [{ name: 'f' }],
+      newId: () => 'id',
+      isHidden: () => false,
+    });
+    const began = performance.now();
+    const pieces = [
+      ...(written.match(/.{1,4}/gs) ?? []).flatMap((piece) => parser.push(piece)),
+      ...parser.flush(),
+    ];
+    return { pieces, ms: performance.now() - began };
+  };
+  const written = 'y\\n'.repeat(30_000);
+  const long = 'y\n'.repeat(30_000);
+
+  test.each<[string, ToolFormat, string]>([
+    ['in Python', lfm2, `<|tool_call_start|>[f(a="${written}", b=1)]<|tool_call_end|>`],
+    ['in quotes', functionGemma, `<start_function_call>call:f{a:"${written}",b:1}<end_function_call>`],
+  ])('is read in a time that grows with its length: a text %s', (_what, format, answer) => {
+    const { pieces, ms } = readings(format, answer);
+    expect(pieces).toEqual([call('id', 'f', { a: long, b: 1 })]);
+    expect(ms).toBeLessThan(5000);
+  });
+
+  test('is read in a time that grows with its length: objects behind each other', () => {
+    const parse = jest.spyOn(JSON, 'parse');
+    const one = `{"name":"f","arguments":{"a":"${'x'.repeat(1000)}"}}\n`;
+    const { pieces } = readings(minimaxM1, `<tool_calls>\n${one.repeat(3)}</tool_calls>`);
+    const times = parse.mock.calls.length;
+    parse.mockRestore();
+    expect([pieces.length, times]).toEqual([3, 3]);
+  });
+
+  test.each<[ToolFormat, string]>([
+    [lfm2, '<|tool_call_start|>['],
+    [lfm2, '<|tool_call_start|>[f('],
+    [lfm2, '<|tool_call_start|>[f(a='],
+    [functionGemma, '<start_function_call>call:'],
+    [functionGemma, '<start_function_call>call:f{'],
+  ])('is none with a name that is too long (%#)', (format, before) => {
+    const parser = new ToolCallParser({
+      format,
+      tools: [{ name: 'f' }],
+      newId: () => 'id',
+      isHidden: () => false,
+    });
+    expect(parser.push(before + 'x'.repeat(250))).toEqual([]);
+    expect(parser.push('x'.repeat(10)).map(({ kind }) => kind)).toContain('text');
   });
 });

@@ -80,8 +80,9 @@ export class ToolCallParser {
       this.#held = this.#held.slice(before.length);
       this.#call = { at: at - before.length, memory: new ReadingMemory() };
     } else {
-      if (bare === undefined) this.#say(out, this.#held.slice(0, at));
-      else this.#mayBeBare = false;
+      const before = this.#held.slice(0, at);
+      if (bare !== undefined) this.#mayBeBare = false;
+      else if (!this.#afterCall || before.trim() !== '') this.#say(out, before);
       this.#held = this.#held.slice(at + mark.length);
     }
     return true;

@@ -130,6 +130,11 @@ export const argumentTranscripts: Readonly<Record<string, readonly Transcript[]>
       ']<]minimax[>[<tool_call>]<]minimax[>[<invoke name="get_weather">]<]minimax[>[<city>75]<]minimax[>[</city>]<]minimax[>[<places>]<]minimax[>[<item>]<]minimax[>[<x>1.5]<]minimax[>[</x>]<]minimax[>[<name>]<]minimax[>[</name>]<]minimax[>[</item>]<]minimax[>[<item>{"x": 2}]<]minimax[>[</item>]<]minimax[>[</places>]<]minimax[>[</invoke>',
       [call('get_weather', { city: '75', places: [{ x: 1.5, name: '' }, { x: 2 }] })],
     ],
+    [
+      'values that look like others',
+      ']<]minimax[>[<invoke name="order">]<]minimax[>[<one>]<]minimax[>[<item>a]<]minimax[>[</item>]<]minimax[>[</one>]<]minimax[>[<all>]<]minimax[>[</all>]<]minimax[>[<none>]<]minimax[>[</none>]<]minimax[>[<maybe>]<]minimax[>[</maybe>]<]minimax[>[<free>]<]minimax[>[<item>1]<]minimax[>[</item>]<]minimax[>[</free>]<]minimax[>[</invoke>',
+      [call('order', { one: { item: 'a' }, all: [], none: {}, maybe: '', free: [1] })],
+    ],
     ['no call', 'a ]<]minimax[>[<b>', [text('a ]<]minimax[>[<b>')]],
     ['a missing tag', ']<]minimax[>[<invoke name="now">x', [text(']<]minimax[>[<invoke name="now">x')]],
   ],
@@ -155,6 +160,11 @@ export const argumentTranscripts: Readonly<Record<string, readonly Transcript[]>
       'a name with a quote and a text that nobody asked for',
       '<|open|>call tool="now" index="1"<|sep|><|open|>argument key="a&quot;&amp;" type="string"<|sep|>3<|close|>argument<|sep|>',
       [call('now', { 'a"&': '3' })],
+    ],
+    [
+      'values of the kind that they have',
+      '<|open|>call tool="get_weather" index="1"<|sep|><|open|>argument key="city" type="null"<|sep|>null<|close|>argument<|sep|><|open|>argument key="days" type="number"<|sep|>three<|close|>argument<|sep|><|close|>call<|sep|><|open|>call tool="get_weather" index="2"<|sep|><|open|>argument key="city" type="number"<|sep|>7<|close|>argument<|sep|><|close|>call<|sep|>',
+      [call('get_weather', { city: null, days: 'three' }), call('get_weather', { city: 7 })],
     ],
     ['another tag', 'a <|open|>b<|sep|>', [text('a <|open|>b<|sep|>')]],
     [

@@ -25,13 +25,16 @@ export const commandR: ToolFormat = {
   syntax: commandRSyntax,
 };
 
+/** What the template has the model call where it needs no tool, and what models make of it. */
+const noTool = ['directly-answer', 'directly_answer'];
+
 /** The same list in a block of code behind `Action:`: Command R and Command R+. */
 export const commandAction: ToolFormat = {
   name: 'command-action',
   matches: (template) => template.includes('<|CHATBOT_TOKEN|>') && template.includes('Action:'),
   openings: ['Action:'],
   marks: [],
-  read: (cursor) => {
+  read: (cursor, tools) => {
     cursor.take('Action:');
     cursor.space();
     cursor.take('```json');
@@ -39,7 +42,9 @@ export const commandAction: ToolFormat = {
     const value = cursor.json();
     cursor.space();
     cursor.takeOrEnd('```');
-    return jsonCalls(cursor, value, keys);
+    return jsonCalls(cursor, value, keys).filter(
+      ({ name: called }) => !noTool.includes(called) || tools.some(({ name }) => name === called),
+    );
   },
   syntax: actionSyntax,
 };

@@ -202,6 +202,12 @@ export const jsonTranscripts: Readonly<Record<string, readonly Transcript[]>> = 
       [text('I will look.'), paris, now],
     ],
     ['no space', 'Action: ```json\n[{"tool_name": "now", "parameters": {}}]\n```', [now]],
+    [
+      'an answer without a call',
+      'Action:\n```json\n[{"tool_name": "directly-answer", "parameters": {}}]\n```\nYes.',
+      [text('\nYes.')],
+    ],
+    ['no tool', 'Action: ```json\n[{"tool_name": "directly_answer", "parameters": {}}]```', []],
     ['a word', 'Action: none.', [text('Action: none.')]],
     ['a missing end', 'Action:```json\n[{"tool_name": "now"}]', [now]],
     ['broken JSON', 'Action:\n```json\n[{"tool_name"', [text('Action:\n```json\n[{"tool_name"')]],

@@ -14,17 +14,10 @@ const plainTags = ['response', 'tools', 'message', 'call', 'think'] as const;
 export const kimiK3: ToolFormat = {
   name: 'kimi-k3',
   matches: (template) => [open, close, end, '<|end_of_msg|>'].every((mark) => template.includes(mark)),
-  openings: [open, close],
-  marks: [end],
+  openings: [open],
+  marks: [close, end],
   noise: plainTags.flatMap((tag) => [open, close].map((mark) => mark + tag + end)),
   read: (cursor, tools) => {
-    if (cursor.takeIf(close)) {
-      const tag = plainTags.find((one) => cursor.takeIf(one));
-      if (tag === undefined) cursor.wrong();
-      cursor.take(end);
-      return [];
-    }
-    if (['response', 'tools', 'think'].some((tag) => cursor.takeIf(`${open}${tag}${end}`))) return [];
     cursor.take(`${open}call tool="`);
     const tool = attribute(cursor);
     cursor.name(end);
@@ -41,7 +34,8 @@ export const kimiK3: ToolFormat = {
       const key = attribute(cursor);
       const type = cursor.name(end);
       const text = cursor.until(`${close}argument${end}`);
-      values.push([key, type === 'type="string"' ? text : taggedValue(tools, tool, key, text)]);
+      const value = type === 'type="string"' ? text : parseJson(text.trim());
+      values.push([key, value === undefined ? taggedValue(tools, tool, key, text) : value]);
     }
     cursor.takeOrEnd(`${close}call${end}`);
     return callOf(cursor, tool, Object.fromEntries(values));

@@ -51,12 +51,23 @@ const elements = (
 
 /** A text, JSON, or elements: those of a list are all called `item`. */
 const content = (cursor: TextCursor, end: string, schema: unknown, depth: number): unknown => {
+  const kind = kindOf(schema);
   if (cursor.isNext(end) || !cursor.isNext(`${prefix}<`)) {
     const text = cursor.until(end);
+    if (text.trim() === '' && kind !== undefined) return kind === 'array' ? [] : {};
     return acceptsText({ properties: { text: schema } }, 'text') ? text : (parseJson(text.trim()) ?? text);
   }
   const inner = elements(cursor, end, schema, depth + 1);
-  return inner.every(([name]) => name === 'item')
+  return kind === 'array' || (kind === undefined && inner.every(([name]) => name === 'item'))
     ? inner.map(([, value]) => value)
     : Object.fromEntries(inner);
+};
+
+/** Which of the two a value must be; undefined: the schema does not say, or lets it be something else. */
+const kindOf = (schema: unknown): 'array' | 'object' | undefined => {
+  const { type, properties, items }: Readonly<Record<string, unknown>> = isRecord(schema) ? schema : {};
+  if (type === 'array' || type === 'object') return type;
+  if (type !== undefined) return undefined;
+  if (isRecord(properties)) return 'object';
+  return isRecord(items) ? 'array' : undefined;
 };

@@ -1,3 +1,4 @@
+import { pythonKey } from '../grammar/tool-call-syntax.ts';
 import { pythonValue } from './python-value.ts';
 import type { TextCursor } from './text-cursor.ts';
 import { callOf, type WrittenCall } from './tool-format.ts';
@@ -22,11 +23,12 @@ export const pythonCalls = (cursor: TextCursor): readonly WrittenCall[] => {
 };
 
 /** `key=value, …)` */
+const keyLetter = new RegExp(pythonKey);
+
 const keywords = (cursor: TextCursor): Record<string, unknown> => {
   const found: [string, unknown][] = [];
   while (cursor.state === 'ok' && !cursor.takeNextIf(')')) {
-    const key = cursor.word(/[\w-]/);
-    cursor.space();
+    const key = cursor.word(keyLetter).trim();
     cursor.take('=');
     found.push([key, pythonValue(cursor)]);
     if (cursor.takeNextIf(')')) break;

@@ -35,6 +35,10 @@ const codeDigits: ReadonlyMap<string, number> = new Map([
 /** Reads a value as Python writes it: text, number, constant, list, tuple or dict; the constants of JSON as well. */
 export const pythonValue = (cursor: TextCursor, depth = 0): unknown => {
   cursor.space();
+  return cursor.once(() => anyValue(cursor, depth));
+};
+
+const anyValue = (cursor: TextCursor, depth: number): unknown => {
   if (depth > deepest) cursor.wrong();
   if (cursor.isNext('"', "'")) return pythonString(cursor);
   if (cursor.takeIf('[')) return items(cursor, ']', depth);
@@ -74,24 +78,19 @@ const dict = (cursor: TextCursor, depth: number): Record<string, unknown> => {
 const pythonString = (cursor: TextCursor): string => {
   const quote = cursor.takeIf('"') ? '"' : "'";
   if (quote === "'") cursor.take(quote);
-  const plain = quote === '"' ? /[^"\\]/ : /[^'\\]/;
-  let text = '';
-  while (cursor.state === 'ok') {
-    text += cursor.word(plain);
-    if (cursor.takeIf(quote)) break;
-    cursor.take('\\');
-    text += escaped(cursor);
-  }
-  return text;
+  return cursor
+    .escaped(quote)
+    .replace(/\\(?:x(.{0,2})|u(.{0,4})|U(.{0,8})|(.))/gs, (whole, ...found: readonly unknown[]) => {
+      const [x, u, long, letter] = found as readonly (string | undefined)[];
+      // A backslash before another letter stands for itself.
+      if (letter !== undefined) return escapes.get(letter) ?? whole;
+      return character(cursor, x ?? u ?? long ?? '', whole);
+    });
 };
 
-/** Behind a backslash; one before another letter stands for itself. */
-const escaped = (cursor: TextCursor): string => {
-  const letter = cursor.letters(1);
-  const digits = codeDigits.get(letter);
-  if (digits === undefined) return escapes.get(letter) ?? `\\${letter}`;
-  const hex = cursor.letters(digits);
-  const code = /^[0-9a-fA-F]+$/.test(hex) ? Number.parseInt(hex, 16) : Number.NaN;
+const character = (cursor: TextCursor, hex: string, whole: string): string => {
+  const isWhole = hex.length === codeDigits.get(whole.charAt(1)) && /^[0-9a-fA-F]+$/.test(hex);
+  const code = isWhole ? Number.parseInt(hex, 16) : Number.NaN;
   if (!(code <= 0x10ffff)) {
     cursor.wrong();
     return '';

@@ -5,6 +5,8 @@ const longestName = 256;
 export class ReadingMemory {
   readonly json = new Map<number, JsonScan>();
   readonly searched = new Map<string, number>();
+  /** Values that were read whole, by where they begin. */
+  readonly values = new Map<number, { readonly value: unknown; readonly end: number }>();
 }
 
 interface JsonScan {
@@ -124,32 +126,65 @@ export class TextCursor {
     return text;
   }
 
-  /** Text as long as it matches; the pattern stands for one letter. */
+  /** A name or a number, as long as it matches; the pattern stands for one letter. What is too long is wrong. */
   word(letter: RegExp): string {
     if (this.#state !== 'ok') return '';
     const from = this.#at;
-    while (this.#at < this.#text.length && letter.test(this.#text.charAt(this.#at))) this.#at += 1;
-    if (this.#at === this.#text.length) this.#incomplete();
+    const end = Math.min(this.#text.length, from + longestName + 1);
+    while (this.#at < end && letter.test(this.#text.charAt(this.#at))) this.#at += 1;
+    if (this.#at - from > longestName) this.wrong();
+    else if (this.#at === this.#text.length) this.#incomplete();
     return this.#text.slice(from, this.#at);
   }
 
-  /** So many letters, whichever they are. */
-  letters(count: number): string {
+  /** Text up to a quote that no backslash stands before, which is taken as well; what is escaped stays so. */
+  escaped(quote: string): string {
     if (this.#state !== 'ok') return '';
-    const letters = this.#text.slice(this.#at, this.#at + count);
-    if (letters.length < count) this.#incomplete();
-    else this.#at += count;
-    return letters;
+    const from = this.#at;
+    const key = `${from} \\${quote}`;
+    let at = this.#memory.searched.get(key) ?? from;
+    while (at < this.#text.length && this.#text.charAt(at) !== quote)
+      at += this.#text.charAt(at) === '\\' ? 2 : 1;
+    // What is escaped may not be there yet.
+    this.#memory.searched.set(key, at > this.#text.length ? at - 2 : at);
+    if (at >= this.#text.length) {
+      this.#incomplete();
+      return '';
+    }
+    this.#at = at + quote.length;
+    return this.#text.slice(from, at);
+  }
+
+  /** What `read` makes of what comes next; a value that was there is not read again as the text grows. */
+  once<T>(read: () => T): T {
+    const from = this.#at;
+    const known = this.#memory.values.get(from);
+    if (this.#state === 'ok' && known !== undefined) {
+      this.#at = known.end;
+      return known.value as T;
+    }
+    const value = read();
+    if (this.#state === 'ok') this.#memory.values.set(from, { value, end: this.#at });
+    return value;
   }
 
   /** A JSON object or list. */
   json(): unknown {
     if (this.#state !== 'ok') return undefined;
-    const from = this.#at;
     if (!this.isNext('{', '[')) {
       this.wrong();
       return undefined;
     }
+    return this.once(() => this.#json());
+  }
+
+  /** What was read cannot be what it seemed. */
+  wrong(): void {
+    if (this.#state === 'ok') this.#state = 'wrong';
+  }
+
+  #json(): unknown {
+    const from = this.#at;
     const end = this.#endOfJson(from);
     if (end === undefined) {
       this.#incomplete();
@@ -159,11 +194,6 @@ export class TextCursor {
     if (value === undefined) this.wrong();
     else this.#at = end;
     return value;
-  }
-
-  /** What was read cannot be what it seemed. */
-  wrong(): void {
-    if (this.#state === 'ok') this.#state = 'wrong';
   }
 
   #takes(mark: string): boolean {

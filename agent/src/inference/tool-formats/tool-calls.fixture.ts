@@ -20,6 +20,19 @@ export const tools: readonly ToolDefinition[] = [
     },
   },
   { name: 'now' },
+  {
+    name: 'order',
+    parameters: {
+      type: 'object',
+      properties: {
+        one: { type: 'object', properties: { item: { type: 'string' } } },
+        all: { type: 'array', items: { type: 'string' } },
+        none: { type: 'object' },
+        maybe: {},
+        free: { type: ['array', 'null'] },
+      },
+    },
+  },
 ];
 
 /** What an answer is about, the answer, and what the parser makes of it. */
@@ -63,7 +76,7 @@ export const writtenCall = (syntax: ToolCallSyntax, tool: string, args: Record<s
 };
 
 const writtenTag = (
-  { kinds, nameEnd }: ToolCallSyntax,
+  { kinds, nameEnd, escaped = (name) => name }: ToolCallSyntax,
   [beforeName, beforeValue, behind]: readonly [string, string, string],
   key: string,
   value: unknown,
@@ -71,5 +84,5 @@ const writtenTag = (
   const isText = typeof value === 'string';
   const kind = kinds === undefined ? '' : (isText ? kinds.text : kinds.others[0]!) + kinds.behind;
   const end = nameEnd === undefined ? '' : key + nameEnd;
-  return `${beforeName}${key}${beforeValue}${kind}${isText ? value : JSON.stringify(value)}${behind}${end}`;
+  return `${beforeName}${escaped(key)}${beforeValue}${kind}${isText ? value : JSON.stringify(value)}${behind}${end}`;
 };

@@ -11,6 +11,7 @@ import type { ToolFormat } from './tool-format.ts';
 const formatOf = (name: string): ToolFormat => toolFormats.find((format) => format.name === name)!;
 
 const now = call('now', {});
+const oddNames = ['$filter', 'user.name', 'größe', 'page[size]', 'first name', '@type', 'a&quot;b'];
 const cases = { ...jsonTranscripts, ...argumentTranscripts };
 
 describe.each(toolFormats.map((format) => format.name))('calls as %s has them', (name) => {
@@ -40,6 +41,17 @@ describe.each(toolFormats.map((format) => format.name))('calls as %s has them', 
       one('other', {}),
     ])
       expect(matches(`${open}${wrong}${close}`)).toBe(false);
+  });
+
+  test('are read with any names of arguments that the grammar writes', async () => {
+    const properties = Object.fromEntries(oddNames.map((key) => [key, { type: 'integer' }]));
+    const odd = { name: 'now', parameters: { type: 'object', properties, required: oddNames } };
+    const { syntax } = format;
+    const matches = await compileGrammar(toolCallGrammar({ tools: [odd], parallel: false, syntax }));
+    const args = Object.fromEntries(oddNames.map((key, at) => [key, at]));
+    const answer = syntax.open + writtenCall(syntax, 'now', args) + syntax.close;
+    expect(matches(answer)).toBe(true);
+    expect(readPieces(format, [answer])).toEqual([call('now', args)]);
   });
 
   test('are told from text as soon as possible', () => {

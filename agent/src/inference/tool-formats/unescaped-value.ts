@@ -1,3 +1,4 @@
+import { unescapedKey } from '../grammar/tool-call-syntax.ts';
 import { pythonValue } from './python-value.ts';
 import type { TextCursor } from './text-cursor.ts';
 
@@ -24,14 +25,20 @@ export const unescapedObject = (cursor: TextCursor, quote: string, depth = 0): R
   return Object.fromEntries(found);
 };
 
+const keyLetter = new RegExp(unescapedKey);
+
 const keyOf = (cursor: TextCursor, quote: string): string => {
   if (cursor.takeIf(quote)) return cursor.name(quote);
-  if (!cursor.isNext('"', "'")) return cursor.word(/[^:{}[\],<>"'\s]/);
+  if (!cursor.isNext('"', "'")) return cursor.word(keyLetter).trim();
   return String(pythonValue(cursor));
 };
 
 const valueOf = (cursor: TextCursor, quote: string, depth: number): unknown => {
   cursor.space();
+  return cursor.once(() => anyValue(cursor, quote, depth));
+};
+
+const anyValue = (cursor: TextCursor, quote: string, depth: number): unknown => {
   if (cursor.takeIf(quote)) return cursor.until(quote);
   if (cursor.isNext('{')) return unescapedObject(cursor, quote, depth + 1);
   return cursor.takeIf('[') ? itemsOf(cursor, quote, depth) : pythonValue(cursor);
