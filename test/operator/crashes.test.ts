@@ -73,6 +73,13 @@ const own = async (namespace: string) => ({
   model: await plane.objects.get('OllamaModel', namespace, 'tiny'),
 });
 
+/** There are no nodes; that is told of one pod after the other. */
+const untilAllAreTold = (namespace: string): Promise<unknown> =>
+  until(`no pod of ${namespace} fits anywhere, as its cluster says`, async () => {
+    const { cluster } = await own(namespace);
+    return JSON.stringify(conditions(cluster)).includes('And 2 other agents.');
+  });
+
 describe('an operator that is killed again and again', () => {
   let places: readonly string[];
   let calm: { readonly children: readonly unknown[] } & Awaited<ReturnType<typeof own>>;
@@ -80,6 +87,7 @@ describe('an operator that is killed again and again', () => {
     await ask('calm');
     const operator = await plane.operator();
     await untilDone('calm');
+    await untilAllAreTold('calm');
     const children = await childrenOf(plane, 'calm');
     calm = { children: normalized(children, 'calm'), ...(await own('calm')) };
     // Gone before anything crashes: an operator that starts writes everything of it again, and places have no namespace.
@@ -133,6 +141,7 @@ describe('an operator that is killed again and again', () => {
     }
     const operator = await plane.operator();
     await untilDone('stormy');
+    await untilAllAreTold('stormy');
     expect(normalized(await childrenOf(plane, 'stormy'), 'stormy')).toEqual(calm.children);
     const stormy = await own('stormy');
     expect(stormy.model.metadata.finalizers).toEqual(calm.model.metadata.finalizers);
