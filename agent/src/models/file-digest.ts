@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { writeFileAtomic, type Logger } from '@ollamamax/common';
 import type { DigestJob, DigestMessage } from './digest-worker.ts';
+import { inHashingThread } from './hashing-thread.ts';
 
 /** Identifies the content of a file without reading it: changes whenever the file is written or replaced. */
 export interface Fingerprint {
@@ -36,32 +36,18 @@ export const hashFile = (
   signal: AbortSignal,
   onProgress: (bytes: number) => void = () => undefined,
 ): Promise<string> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error);
-      return;
-    }
-    const worker = new Worker(new URL('./digest-worker.ts', import.meta.url), {
-      workerData: { path } satisfies DigestJob,
-      execArgv: [],
-    });
-    const onAbort = (): void => {
-      void worker.terminate();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    worker.on('message', (message: DigestMessage) => {
-      if (message.kind === 'progress') onProgress(message.bytes);
-      else if (message.kind === 'done') resolve(message.digest);
-      else reject(Object.assign(new Error(message.message), { code: message.code }));
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) => {
-      signal.removeEventListener('abort', onAbort);
-      // Does nothing when the result came first.
-      reject(new Error(`The hashing thread ended with code ${code}.`));
-    });
-  });
+  inHashingThread(
+    new URL('./digest-worker.ts', import.meta.url),
+    { path } satisfies DigestJob,
+    signal,
+    (told) => {
+      const message = told as DigestMessage;
+      if (message.kind === 'failed') throw Object.assign(new Error(message.message), { code: message.code });
+      if (message.kind === 'done') return message.digest;
+      onProgress(message.bytes);
+      return undefined;
+    },
+  );
 
 interface CachedDigest {
   readonly size: number;

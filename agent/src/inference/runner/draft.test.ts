@@ -118,6 +118,7 @@ describe('an answer with a draft model', () => {
     readonly steps: number;
     readonly right: number;
     readonly failures: unknown[];
+    readonly draftSteps: number;
   }> => {
     const backend = new LettersBackend({
       next: says(story),
@@ -125,7 +126,7 @@ describe('an answer with a draft model', () => {
       onDecode: () => new Promise((resolve) => setTimeout(resolve, 10)),
     });
     const failures: unknown[] = [];
-    const { draft } = draftWith(draftOptions);
+    const { draft, backend: drafting } = draftWith(draftOptions);
     const speculation = new Speculation(600, draft, (error) => failures.push(error));
     let right = 0;
     const asked = ask(new StepScheduler(backend, { speculation }), prompt, {
@@ -134,7 +135,13 @@ describe('an answer with a draft model', () => {
       },
     });
     await asked.outcome;
-    return { text: asked.text(), steps: backend.steps.length, right, failures };
+    return {
+      text: asked.text(),
+      steps: backend.steps.length,
+      right,
+      failures,
+      draftSteps: drafting.steps.length,
+    };
   };
 
   test('takes fewer steps and is the same', async () => {
@@ -151,8 +158,9 @@ describe('an answer with a draft model', () => {
   });
 
   test('is the same when all guesses are wrong', async () => {
-    const { text } = await answered({ next: () => 64, contextSize: 600 });
+    const { text, draftSteps } = await answered({ next: () => 64, contextSize: 600 });
     expect(text).toBe(story);
+    expect(draftSteps).toBeGreaterThan(0);
   });
 
   test('is the same when the draft model fails, which is told once', async () => {

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
-import { Worker } from 'node:worker_threads';
 import { isApiError } from '@ollamamax/api';
 import { readGguf } from '../gguf.ts';
+import { inHashingThread } from '../hashing-thread.ts';
 import type { ChunkDigestJob, ChunkDigestMessage } from './chunk-digest-worker.ts';
 import { maxChunkBytes, planChunks, type Chunker, type ChunkExtent, type ChunkPlan } from './chunk-plan.ts';
 
@@ -51,30 +51,10 @@ const planOf = async (path: string): Promise<{ readonly plan: ChunkPlan; readonl
 };
 
 const hashChunks = (job: ChunkDigestJob, signal: AbortSignal): Promise<readonly string[]> =>
-  new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason as Error);
-      return;
-    }
-    const worker = new Worker(new URL('./chunk-digest-worker.ts', import.meta.url), {
-      workerData: job,
-      execArgv: [],
-    });
-    const onAbort = (): void => {
-      void worker.terminate();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    worker.on('message', (message: ChunkDigestMessage) => {
-      if (message.kind === 'done') resolve(message.digests);
-      else reject(Object.assign(new Error(`${job.path}: ${message.message}`), { code: message.code }));
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) => {
-      signal.removeEventListener('abort', onAbort);
-      // Does nothing when the result came first.
-      reject(new Error(`The hashing thread ended with code ${code}.`));
-    });
+  inHashingThread(new URL('./chunk-digest-worker.ts', import.meta.url), job, signal, (told) => {
+    const message = told as ChunkDigestMessage;
+    if (message.kind === 'done') return message.digests;
+    throw Object.assign(new Error(`${job.path}: ${message.message}`), { code: message.code });
   });
 
 const isChunker = (value: unknown): value is Chunker => value === 'gguf-1' || value === 'fixed-1';
